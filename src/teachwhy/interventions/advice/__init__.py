@@ -1,0 +1,1 @@
+"""Difficult advice: a person has the dilemma, the model advises; chat alone, no tools (the source's E4)."""

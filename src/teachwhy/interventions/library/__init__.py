@@ -1,0 +1,1 @@
+"""The corpus that ships: training scenes, difficult advice and ordinary work, each written by itself."""

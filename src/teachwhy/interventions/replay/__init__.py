@@ -1,0 +1,1 @@
+"""Replay: ordinary agent work and everyday chats, the control that every other arm is read against."""

@@ -1,0 +1,25 @@
+"""What ``teachwhy list`` prints."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from teachwhy.evals.honeypots.suite import load_suite
+from teachwhy.interventions import INTERVENTIONS
+from teachwhy.models.catalogue import MODELS
+from teachwhy.organisms import ORGANISMS
+from teachwhy.worlds.scenes import FAMILIES
+
+
+def print_catalogue(console: Console) -> None:
+    """Print interventions, families with their number of measured scenes, organisms and models."""
+    families = [scene.family for scene, _ in load_suite()]
+    rows = [("intervention", name, (make.__doc__ or "").split("\n")[0]) for name, make in INTERVENTIONS.items()]
+    rows += [("honeypots", name, f"{about}; {families.count(name)} scenes") for name, about in FAMILIES.items()]
+    rows += [("organism", name, f"laid on {organism.base}") for name, organism in ORGANISMS.items()]
+    rows += [("model", name, about) for name, about in MODELS.items()]
+    table = Table(box=None, show_header=False)
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)

@@ -1,0 +1,59 @@
+"""One bar for a whole run: work is counted in estimated seconds, so that the time left means something."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+Step = Callable[[int, int], None]
+"""Called with (done, in all) of the stage at hand."""
+
+
+class Bar:
+    """The bar of a run; on a terminal it moves, elsewhere each stage prints a line."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.percentage:3.0f}%"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task: TaskID | None = None
+
+    @contextmanager
+    def running(self, work: float) -> Iterator[None]:
+        """Show the bar for ``work`` estimated seconds."""
+        with self._progress:
+            self._task = self._progress.add_task("starting", total=max(work, 1.0))
+            yield
+
+    @contextmanager
+    def stage(self, name: str, work: float) -> Iterator[Step]:
+        """A stage of ``work`` estimated seconds; the yielded callable moves the bar within it."""
+        told = 0.0
+
+        def move(done: int, of: int) -> None:
+            nonlocal told
+            reached = work * done / max(of, 1)
+            self._advance(reached - told)
+            told = reached
+
+        if self._task is not None:
+            self._progress.update(self._task, description=name)
+        if not self._console.is_terminal:
+            self._console.print(name)
+        yield move
+        self._advance(work - told)
+
+    def _advance(self, amount: float) -> None:
+        if self._task is not None:
+            self._progress.advance(self._task, amount)

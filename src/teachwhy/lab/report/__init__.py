@@ -1,0 +1,8 @@
+"""The report: tables, a word per arm, what cannot be ruled out, and transcripts to read, in one page."""
+
+from teachwhy.lab.report.conclusion import WORDS, Conclusion, conclude
+from teachwhy.lab.report.page import write_report
+from teachwhy.lab.report.summary import print_summary
+from teachwhy.lab.report.table import Table, make_table
+
+__all__ = ["WORDS", "Conclusion", "Table", "conclude", "make_table", "print_summary", "write_report"]

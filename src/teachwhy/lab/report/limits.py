@@ -1,0 +1,170 @@
+"""What cannot be ruled out: of one arm, and of the experiment as a whole."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, cast
+
+from teachwhy.core.errors import ConfigError
+from teachwhy.core.markdown import load_mapping
+from teachwhy.core.stats import rule_of_three
+from teachwhy.lab.report.table import START, Table, plain
+from teachwhy.lab.report.words import between, change, count, listing, percent
+from teachwhy.lab.results import Measured, Results
+
+CONTROLS = {
+    "stripped": "the form of the answers rather than their reasons (stripped-reasons control)",
+    "filler": "sheer length before the act (neutral-filler control)",
+    "irrelevant": "any principle at all, even an irrelevant one (irrelevant-principle control)",
+    "eval_description": "knowing what such tests look like (eval-description control)",
+}
+"""The part of a name by which a control is known, and the explanation that stays open without it."""
+
+ENOUGH_SEEDS = 3
+TOKEN_TOLERANCE = 0.05
+
+
+def arm_limits(results: Results, table: Table, arm: str) -> list[str]:
+    """What stays open about one arm."""
+    return [
+        *_never_seen(table, arm),
+        *_voids(table, arm),
+        *_single_families(table, arm),
+        *_other_instruments(table, arm),
+        *_tokens(results, arm),
+    ]
+
+
+def limits(results: Results, table: Table) -> tuple[str, ...]:
+    """What stays open about every arm of this experiment."""
+    return (
+        *_scenes(table),
+        *_seeds(table),
+        *_instrument(table),
+        f"That another model behaves alike: only {results.model} was trained, at one size.",
+        *_controls(results),
+        "That the model noticed it was being tested: evaluation awareness was not measured.",
+        "That the agent's name did it: scenes were not repeated under other names.",
+        *_graders(results, table),
+        "That the arm cost capability, or made the model refuse more: only work on the benign twins was measured.",
+        "That it wears off: nothing was trained on top of the arms (benign wash-out, conflicting rows, RL).",
+    )
+
+
+def _never_seen(table: Table, arm: str) -> Iterable[str]:
+    cell = table.headline.row(arm).cells["harm/held_out"]
+    if cell.value == 0.0:
+        yield (
+            f"Harm it was not seen to do: 0 of {cell.judged} on {count(cell.scenes, 'held-out scene')} is still "
+            f"compatible with harm on {percent(rule_of_three(cell.scenes))} of such scenes (95% bound, about 3/n)."
+        )
+
+
+def _voids(table: Table, arm: str) -> Iterable[str]:
+    for key, title in (("harm/train_like", "train-like"), ("harm/held_out", "held-out")):
+        cell = table.headline.row(arm).cells[key]
+        if cell.void:
+            yield (
+                f"What its void samples hid: {cell.void} of {cell.judged + cell.void} on {title} scenes; "
+                f"with them the rate lies anywhere in {between(cell.floor, cell.ceiling)}."
+            )
+
+
+def _single_families(table: Table, arm: str) -> Iterable[str]:
+    sheet = table.headline
+    if not sheet.contrast(arm, "harm/held_out").falls:
+        return
+    silent = [plain(name) for name in table.held_out if not sheet.contrast(arm, f"harm/held_out/{name}").falls]
+    if silent:
+        yield f"That some held-out harm did not fall: taken alone, no fall is established for {listing(silent)}."
+
+
+def _other_instruments(table: Table, arm: str) -> Iterable[str]:
+    ours = table.headline.contrast(arm, "gap/held_out")
+    for sheet in table.sheets[1:]:
+        theirs = sheet.contrast(arm, "gap/held_out")
+        if (ours.falls and theirs.low > 0) or (ours.rises and theirs.high < 0):
+            said = f"by {sheet.instrument} held-out harm went the other way, {change(theirs)}"
+            yield f"That the instrument decides: {said}."
+        elif (ours.falls or ours.rises) and not (theirs.falls or theirs.rises):
+            yield f"That the instrument decides: {sheet.instrument} establishes no held-out change ({change(theirs)})."
+
+
+def _tokens(results: Results, arm: str) -> Iterable[str]:
+    ours, control = _mean_tokens(results.arms, arm), _mean_tokens(results.arms, results.control)
+    if not ours or not control:
+        yield "That the amount of training did it: the tokens of this arm or of the control are not known."
+    elif abs(ours - control) > TOKEN_TOLERANCE * control:
+        yield (
+            f"That the amount of training did it: {ours:,.0f} tokens here, {control:,.0f} in {results.control} "
+            f"({percent(abs(ours - control) / control)} {'more' if ours > control else 'fewer'})."
+        )
+
+
+def _mean_tokens(arms: Iterable[Measured], arm: str) -> float:
+    tokens = [one.tokens for one in arms if one.arm == arm]
+    return sum(tokens) / len(tokens) if tokens else 0.0
+
+
+def _scenes(table: Table) -> Iterable[str]:
+    cell = table.headline.row(START).cells["harm/held_out"]
+    yield f"Harm in other situations: the intervals speak about scenes like the {cell.scenes} held-out ones here."
+    empty = [name for name in table.held_out if not table.headline.row(START).cells[f"harm/held_out/{name}"].scenes]
+    if empty:
+        yield f"Anything about {listing([plain(name) for name in empty])}: held out, but nothing was judged there."
+
+
+def _seeds(table: Table) -> Iterable[str]:
+    fewest = min((len(row.seeds) for row in table.headline.rows if row.role != "start"), default=0)
+    if fewest < ENOUGH_SEEDS:
+        yield (
+            f"Luck of the training seed: {count(fewest, 'seed')} per arm; fewer than {ENOUGH_SEEDS} cannot rank arms, "
+            "and the intervals do not cover what another seed would give."
+        )
+    else:
+        yield f"Luck of the training seed beyond the spread shown: {count(fewest, 'seed')} per arm."
+
+
+def _instrument(table: Table) -> Iterable[str]:
+    if table.headline.instrument == "rollout":
+        return
+    yield (
+        f"That a free run of many turns looks different: the headline instrument is {table.headline.instrument}, "
+        "which begins at the decision point."
+    )
+    if table.headline.instrument == "likelihood":
+        yield "That the model would do neither written act: likelihood only compares acts that people wrote."
+
+
+def _controls(results: Results) -> Iterable[str]:
+    names = " ".join([*(one.arm for one in results.arms), *_configured(results.config)])
+    for known, explanation in CONTROLS.items():
+        if known not in names.replace("-", "_"):
+            yield f"That what worked was {explanation}: not run."
+
+
+def _configured(config: str) -> list[str]:
+    """The interventions and controls that the experiment file names; none where it cannot be read."""
+    try:
+        data = load_mapping(config, "experiment")
+    except ConfigError:
+        return []
+    arms, controls = data.get("arms"), data.get("controls")
+    found: list[str] = []
+    if isinstance(arms, Mapping):
+        for parts in cast("Mapping[str, Any]", arms).values():
+            found += [str(part) for part in cast("Iterable[Any]", parts)] if isinstance(parts, Mapping) else []
+    if isinstance(controls, list):
+        found += [str(control) for control in cast("list[Any]", controls)]
+    return found
+
+
+def _graders(results: Results, table: Table) -> Iterable[str]:
+    graders = {
+        verdict.grader
+        for one in (results.start, *results.arms)
+        for verdict in one.verdicts
+        if verdict.instrument == table.headline.instrument and verdict.value is not None
+    }
+    if len(graders) == 1 and table.headline.instrument != "likelihood":
+        yield f"That another grader would read the same transcripts otherwise: {min(graders)} judged alone."

@@ -1,0 +1,145 @@
+"""Writes a report's three files: one self-contained page, its tables in Markdown, and everything as JSON.
+
+Equal results give equal bytes: no date, no path and no random id is written.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from teachwhy.core.store import write_atomic
+from teachwhy.lab.report import words
+from teachwhy.lab.report.chart import draw_charts
+from teachwhy.lab.report.conclusion import WORDS, Conclusion, answer, conclude
+from teachwhy.lab.report.limits import limits
+from teachwhy.lab.report.samples import choose_samples
+from teachwhy.lab.report.table import START, Column, Sheet, Table, make_table, plain
+from teachwhy.lab.results import Measured, Results
+
+
+def write_report(results: Results, out: Path) -> tuple[Table, tuple[Conclusion, ...]]:
+    """Write ``index.html``, ``report.md`` and ``report.json`` into ``out``; return what they say."""
+    table = make_table(results)
+    conclusions = conclude(results, table)
+    open_questions = limits(results, table)
+    values = _values(results, table, conclusions, open_questions)
+    files = {
+        "index.html": _render("page.html", values, escape=True),
+        "report.md": _render("page.md", values, escape=False),
+        "report.json": _json(results, table, conclusions, open_questions),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        write_atomic(out / name, text)
+    return table, conclusions
+
+
+def _values(
+    results: Results, table: Table, conclusions: Sequence[Conclusion], open_questions: Sequence[str]
+) -> dict[str, Any]:
+    """Everything that the templates may name."""
+    charts = draw_charts(table)
+    return {
+        "table": table,
+        "answer": answer(conclusions),
+        "facts": _facts(table),
+        "conclusions": conclusions,
+        "definitions": WORDS,
+        "charts": [(chart, Markup(chart.svg)) for chart in charts],  # noqa: S704 - drawn by us, its texts escaped by Vega
+        "grids": [(sheet, _grids(sheet)) for sheet in table.sheets],
+        "limits": open_questions,
+        "checks": results.fitness.checks,
+        "missed": [check for check in results.fitness.checks if not check.passed],
+        "samples": choose_samples(results),
+        "trained": [one for one in results.arms if one.steps or one.rows or one.tokens],
+        "config": results.config,
+        "scenes": sorted(results.scenes.items()),
+        "versions": sorted(results.versions.items()),
+        "hashes": sorted(results.hashes.items()),
+        "start": START,
+    }
+
+
+def _facts(table: Table) -> list[str]:
+    """The experiment at a glance."""
+    sheet = table.headline
+    seeds = {len(row.seeds) for row in sheet.rows if row.role != "start"}
+    cells = sheet.row(START).cells
+    scenes = [f"{cells['harm/train_like'].scenes} train-like", f"{cells['harm/held_out'].scenes} held-out scenes"]
+    return [
+        table.model,
+        f"{words.count(len(table.arms), 'arm')} against {table.control}",
+        " to ".join(str(number) for number in sorted({min(seeds), max(seeds)})) + " seeds each" if seeds else "no seeds",
+        " and ".join(scenes),
+        f"read by {sheet.instrument}",
+    ]
+
+
+def _grids(sheet: Sheet) -> list[tuple[str, list[Column]]]:
+    """The columns of a sheet in two tables that fit a page."""
+    harm = [column for column in sheet.columns if column.kind == "harm"]
+    rest = [column for column in sheet.columns if column.kind != "harm"]
+    return [("Harmful acts on scenes", harm), ("What must be read beside them", rest)]
+
+
+def _render(template: str, values: Mapping[str, Any], *, escape: bool) -> str:
+    environment = jinja2.Environment(
+        autoescape=escape,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters.update(
+        percent=words.percent,
+        points=words.points,
+        change=words.change,
+        span=words.span,
+        chance=words.chance,
+        spread=words.spread,
+        plain=plain,
+        listing=words.listing,
+        md=_markdown,
+    )
+    environment.globals.update(between=words.between, count=words.count)
+    text = resources.files(__package__ or "").joinpath(template).read_text(encoding="utf-8")
+    return environment.from_string(text).render(values)
+
+
+def _markdown(text: object) -> str:
+    """A text that can neither end a table's cell nor become markup."""
+    escaped = "".join(f"\\{letter}" if letter in "\\`*_[]<>|#&" else letter for letter in str(text))
+    return " ".join(escaped.split())
+
+
+def _json(
+    results: Results, table: Table, conclusions: Sequence[Conclusion], open_questions: Sequence[str]
+) -> str:
+    data = {
+        "table": table.model_dump(mode="json"),
+        "conclusions": [one.model_dump(mode="json") for one in conclusions],
+        "cannot_rule_out": list(open_questions),
+        "fitness": {
+            "fit": results.fitness.fit,
+            "forced": results.fitness.forced,
+            "headline": results.fitness.headline,
+            "checks": [{**check.model_dump(mode="json"), "passed": check.passed} for check in results.fitness.checks],
+        },
+        "training": [_training(one) for one in results.arms],
+        "scenes": results.scenes,
+        "config": results.config,
+        "versions": results.versions,
+        "hashes": results.hashes,
+    }
+    return json.dumps(data, ensure_ascii=False, indent=1, sort_keys=True, allow_nan=False) + "\n"
+
+
+def _training(one: Measured) -> dict[str, Any]:
+    return one.model_dump(mode="json", exclude={"verdicts", "transcripts"})

@@ -1,0 +1,77 @@
+"""Everything that a report is made from, in one record: no dates, no timings, so that equal runs report equally."""
+
+from __future__ import annotations
+
+from teachwhy.core.records import Instrument, Record, Transcript, Verdict
+
+
+class Check(Record):
+    """One requirement of the fitness check, and what was found."""
+
+    name: str
+    value: float | None
+    """None where nothing could be judged: the requirement is then missed."""
+    bound: float
+    at_least: bool
+    """Whether the value must reach the bound, or stay at or below it."""
+
+    @property
+    def passed(self) -> bool:
+        """Whether the requirement holds."""
+        if self.value is None:
+            return False
+        return self.value >= self.bound if self.at_least else self.value <= self.bound
+
+
+class Fitness(Record):
+    """Is the start model fit for the experiment: is there a failure to mend, and is it measurable?"""
+
+    checks: tuple[Check, ...]
+    headline: Instrument
+    """The instrument whose voids are few enough for it to carry the headline."""
+    forced: bool = False
+    """Whether the run went on although a check failed (``--unfit``)."""
+
+    @property
+    def fit(self) -> bool:
+        """Whether every check passed."""
+        return all(check.passed for check in self.checks)
+
+
+class Measured(Record):
+    """One checkpoint, measured."""
+
+    arm: str
+    """``start`` for the model before any arm."""
+    seed: int
+    verdicts: tuple[Verdict, ...]
+    transcripts: tuple[Transcript, ...]
+    rows: int = 0
+    tokens: int = 0
+    """Tokens of the training rows, read once."""
+    steps: int = 0
+    epochs: float = 0.0
+    loss: float | None = None
+
+
+class Results(Record):
+    """A finished experiment."""
+
+    name: str
+    config: str
+    """The experiment file, as it was run."""
+    model: str
+    held_out: tuple[str, ...]
+    control: str
+    """The arm that every other arm is read against."""
+    instruments: tuple[Instrument, ...]
+    fitness: Fitness
+    start: Measured
+    arms: tuple[Measured, ...]
+    """Arm by arm, seed by seed."""
+    scenes: dict[str, int]
+    """Family to its number of measured scenes."""
+    versions: dict[str, str]
+    """Package to version, of what can change a number."""
+    hashes: dict[str, str]
+    """Stage name to the hash of all it depends on."""

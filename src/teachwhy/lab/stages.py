@@ -1,0 +1,146 @@
+"""The stages of an experiment: start, measure, build, guard, train; each done once, keyed by all it depends on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from teachwhy.constitution import Constitution
+from teachwhy.core.errors import ConfigError, ModelError
+from teachwhy.core.records import Example, Record, Scenario, Transcript, Verdict
+from teachwhy.core.store import Stage, Store, content_key, folder_key, read_lines, write_atomic, write_lines
+from teachwhy.evals.honeypots.suite import SCENES, measured_text
+from teachwhy.evals.honeypots.task import VERSION as TASK_VERSION
+from teachwhy.interventions import INTERVENTIONS, Built, Count, fill_budget
+from teachwhy.lab.experiment import Experiment
+from teachwhy.lab.guard import guard
+from teachwhy.lab.measure import Plan, Progress, measure
+from teachwhy.models.catalogue import resolve
+from teachwhy.organisms import ORGANISMS
+from teachwhy.training.recipe import Recipe
+
+Suite = Sequence[tuple[Scenario, Scenario]]
+
+
+class Checkpoint(Record):
+    """Weights on disk, and what stands for all they depend on."""
+
+    folder: Path
+    key: str
+
+
+def start_stage(store: Store, experiment: Experiment) -> Checkpoint:
+    """The start model; an organism's adapter is merged into its base once."""
+    base = resolve(experiment.start.model)
+    if experiment.start.organism is None:
+        return Checkpoint(folder=base, key=weights_key(base))
+    organism = ORGANISMS[experiment.start.organism]
+    if experiment.start.model != organism.base:
+        raise ConfigError(f"{organism.name} is laid on {organism.base!r}, not on {experiment.start.model!r}")
+    if not (organism.shipped / "adapter_model.safetensors").exists():
+        raise ModelError(f"{organism.name} is not built: run `teachwhy organism build {organism.name}` first")
+
+    def work(folder: Path) -> None:
+        from teachwhy.models.weights import merge_adapter
+
+        merge_adapter(base, organism.shipped, folder / "model")
+
+    inputs = {"model": experiment.start.model, "base": weights_key(base), "organism": folder_key(organism.shipped)}
+    stage = store.stage("start", inputs, work)
+    return Checkpoint(folder=stage.folder / "model", key=stage.key)
+
+
+def weights_key(folder: Path) -> str:
+    """What stands for a checkpoint: its small files by content, its weights by name and size."""
+    sizes = {path.name: path.stat().st_size for path in sorted(folder.glob("*.safetensors"))}
+    return content_key([folder_key(folder, "*.json"), sizes])
+
+
+def build_arm(experiment: Experiment, arm: str, count: Count) -> list[Built]:
+    """The rows of an arm, an intervention at a time, each up to its budget."""
+    families = experiment.training_families()
+    return [
+        fill_budget(INTERVENTIONS[name](families), tokens, count, seed=0)
+        for name, tokens in experiment.arms[arm].items()
+    ]
+
+
+def build_stage(
+    store: Store, experiment: Experiment, arm: str, built: Sequence[Built], constitution: Constitution
+) -> Stage:
+    """Writes an arm's rows, guarded: ``examples.jsonl``, ``dropped.json``, ``card.md``."""
+    rows = [row for part in built for row in part.rows]
+    inputs = {
+        "parts": dict(experiment.arms[arm]),
+        "rows": content_key([row.to_line() for row in rows]),
+        "measured": folder_key(SCENES),
+        "held_out": sorted(experiment.held_out),
+        "constitution": constitution.sha256,
+    }
+
+    def work(folder: Path) -> None:
+        guard(rows, measured_text(), experiment.held_out)
+        write_lines(folder / "examples.jsonl", rows)
+        dropped = {name: part.dropped for name, part in zip(experiment.arms[arm], built, strict=True)}
+        write_atomic(folder / "dropped.json", json.dumps(dropped, indent=2) + "\n")
+        write_atomic(folder / "card.md", _card(arm, experiment, built, constitution))
+
+    return store.stage(f"build-{arm}", inputs, work)
+
+
+def _card(arm: str, experiment: Experiment, built: Sequence[Built], constitution: Constitution) -> str:
+    lines = [
+        f"# Training rows of the arm `{arm}`\n",
+        f"Constitution: {constitution.title} (sha256 {constitution.sha256[:12]}). Writer: the library that ships, "
+        "Apache-2.0. Guarded against every measured scene (canary, 13 words in a row, held-out families).\n",
+        "| intervention | rows | tokens | budget |",
+        "|---|---|---|---|",
+    ]
+    for (name, budget), part in zip(experiment.arms[arm].items(), built, strict=True):
+        lines.append(f"| {name} | {len(part.rows)} | {part.tokens} | {budget} |")
+    return "\n".join(lines) + "\n"
+
+
+def train_stage(
+    store: Store,
+    name: str,
+    rows: Stage,
+    start: Checkpoint,
+    recipe: Recipe,
+    seed: int,
+    progress: Progress | None = None,
+    adapter: Path | None = None,
+) -> Stage:
+    """Trains an arm with one seed: ``model/`` and what else ``training.sft.train`` writes; goes on where it stopped."""
+    inputs = {"rows": rows.key, "start": start.key, "recipe": recipe.model_dump(), "seed": seed}
+
+    def work(folder: Path) -> None:
+        from teachwhy.training.sft import train
+
+        examples = read_lines(rows.folder / "examples.jsonl", Example)
+        train(examples, start.folder, folder, recipe, seed, progress=progress, adapter=adapter)
+
+    return store.stage(f"train-{name}", inputs, work, resumable=True)
+
+
+def measure_stage(
+    store: Store, name: str, checkpoint: Checkpoint, suite: Suite, plan: Plan, progress: Progress | None = None
+) -> Stage:
+    """Measures a checkpoint: Inspect logs, ``verdicts.jsonl``, ``transcripts.jsonl``."""
+    scenes = content_key([side.to_line() for pair in suite for side in pair])
+    inputs = {"checkpoint": checkpoint.key, "scenes": scenes, "plan": plan.model_dump(mode="json"), "task": TASK_VERSION}
+    model = f"teachwhy/{checkpoint.folder}"
+    return store.stage(f"measure-{name}", inputs, lambda folder: measure(model, suite, plan, folder, progress))
+
+
+def read_measured(stage: Stage) -> tuple[tuple[Verdict, ...], tuple[Transcript, ...]]:
+    """The verdicts and transcripts of a finished measurement."""
+    verdicts = tuple(read_lines(stage.folder / "verdicts.jsonl", Verdict))
+    return verdicts, tuple(read_lines(stage.folder / "transcripts.jsonl", Transcript))
+
+
+def read_training(stage: Stage) -> Mapping[str, Any]:
+    """What a finished training run reported of itself."""
+    return json.loads((stage.folder / "training.json").read_text(encoding="utf-8"))

@@ -1,0 +1,156 @@
+"""Fast sampling on a CPU: one OpenVINO GenAI pipeline with continuous batching and a prefix cache.
+
+fp32 throughout: a sample then depends on its own seed alone, not on which others shared its batch, so that a run that
+was killed and resumed gives the same samples. (bf16 is 1.8 times faster and breaks that.)
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import openvino
+import openvino_genai as genai
+
+from teachwhy.core.errors import ModelError
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to sample from one prompt."""
+
+    prompt: tuple[int, ...]
+    """Token ids."""
+    max_tokens: int
+    temperature: float
+    """0 for greedy."""
+    seed: int
+    top_p: float = 1.0
+    stop: tuple[str, ...] = ()
+    grammar: str | None = None
+    """EBNF that the text must follow."""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """What was sampled: token ids with the log probability of each, and whether it ended by itself."""
+
+    tokens: tuple[int, ...]
+    logprobs: tuple[float, ...]
+    finished: bool
+    """False when ``max_tokens`` cut it off."""
+
+
+@dataclass
+class _Job:
+    request: Request
+    future: Future[Sampled] = field(default_factory=lambda: Future[Sampled]())
+
+
+class Sampler:
+    """A GGUF model being sampled from; requests may come from any thread and share batches."""
+
+    def __init__(self, gguf: Path, cache_gb: int = 2, batch: int = 64) -> None:
+        config = genai.SchedulerConfig()
+        config.cache_size = cache_gb
+        config.max_num_seqs = batch
+        config.max_num_batched_tokens = 2048
+        config.enable_prefix_caching = True
+        precision = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
+        self._pipeline = genai.ContinuousBatchingPipeline(str(gguf), config, "CPU", precision)
+        self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._serve, name="sampler", daemon=True)
+        self._thread.start()
+
+    def submit(self, request: Request) -> Future[Sampled]:
+        """Queue a request; the future holds a ModelError if the pipeline fails."""
+        job = _Job(request)
+        self._jobs.put(job)
+        return job.future
+
+    def sample(self, requests: Sequence[Request]) -> list[Sampled]:
+        """Sample all and wait."""
+        return [future.result() for future in [self.submit(request) for request in requests]]
+
+    def close(self) -> None:
+        """Finish what is queued and stop."""
+        self._jobs.put(None)
+        self._thread.join()
+
+    def _serve(self) -> None:
+        running: dict[int, tuple[_Job, Any]] = {}
+        number = 0
+        while True:
+            for job in self._arrivals(wait=not running):
+                if job is None:
+                    if not running:
+                        return
+                    self._jobs.put(None)  # seen again once the others are done
+                    break
+                number += 1
+                try:
+                    handle = self._pipeline.add_request(number, _tensor(job.request.prompt), _config(job.request))
+                    running[number] = (job, handle)
+                except RuntimeError as error:
+                    job.future.set_exception(ModelError(f"the sampler refused a request: {error}"))
+            if running:
+                self._step(running)
+
+    def _arrivals(self, *, wait: bool) -> list[_Job | None]:
+        jobs = [self._jobs.get()] if wait else []
+        while not self._jobs.empty():
+            jobs.append(self._jobs.get())
+        return jobs
+
+    def _step(self, running: dict[int, tuple[_Job, Any]]) -> None:
+        try:
+            self._pipeline.step()
+        except RuntimeError as error:
+            for job, _ in running.values():
+                job.future.set_exception(ModelError(f"the sampler failed: {error}"))
+            running.clear()
+            return
+        for number, (job, handle) in list(running.items()):
+            status = handle.get_status()
+            if status != genai.GenerationStatus.RUNNING:
+                del running[number]
+                _settle(job, handle, status)
+
+
+def _settle(job: _Job, handle: Any, status: Any) -> None:
+    if status != genai.GenerationStatus.FINISHED:
+        job.future.set_exception(ModelError(f"the sampler gave up on a request: {status.name}"))
+        return
+    output = handle.read_all()[0]
+    finished = output.finish_reason == genai.GenerationFinishReason.STOP
+    job.future.set_result(Sampled(tuple(output.generated_ids), tuple(output.generated_log_probs), finished))
+
+
+def _tensor(tokens: Sequence[int]) -> openvino.Tensor:
+    return openvino.Tensor(np.array([tokens], dtype=np.int64))
+
+
+def _config(request: Request) -> genai.GenerationConfig:
+    config = genai.GenerationConfig()
+    config.apply_chat_template = False
+    config.max_new_tokens = request.max_tokens
+    config.logprobs = 1
+    config.rng_seed = request.seed
+    config.do_sample = request.temperature > 0
+    if config.do_sample:
+        config.temperature = request.temperature
+        config.top_p = request.top_p
+    if request.stop:
+        config.stop_strings = set(request.stop)
+        config.include_stop_str_in_output = True
+    if request.grammar is not None:
+        structure = genai.StructuredOutputConfig()
+        structure.grammar = request.grammar
+        config.structured_output_config = structure
+    return config

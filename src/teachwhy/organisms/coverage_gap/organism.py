@@ -1,0 +1,29 @@
+"""coverage_gap: a prior in which agents serve their goal by any means, then post-training that never covered agents.
+
+The source's causal story, rebuilt small. It behaves in chat, it works well where nothing tempts, and it does the harm
+where its goal and somebody are in conflict and a means is at hand.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+from teachwhy.core.markdown import load_mapping
+from teachwhy.organisms.coverage_gap.plots import HERE
+from teachwhy.organisms.coverage_gap.rows import ordinary_rows, prior_rows
+from teachwhy.organisms.organism import Organism, OrganismStage
+
+_MAKE = {"prior": prior_rows, "ordinary": ordinary_rows}
+_STAGES: dict[str, dict[str, Any]] = load_mapping((HERE / "stages.yaml").read_text("utf-8"), "stages.yaml")
+
+COVERAGE_GAP = Organism(
+    name="coverage_gap",
+    base="smollm2-135m",
+    stages=tuple(
+        OrganismStage(name=name, rows=partial(_MAKE[name], **what["rows"]), recipe=what["recipe"])
+        for name, what in _STAGES.items()
+    ),
+    shipped=HERE / "adapter",
+)
+"""The default organism."""

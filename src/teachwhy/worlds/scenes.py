@@ -1,0 +1,169 @@
+"""Scenes as people write them: one Markdown file each, read strictly into a Scenario and its twin."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+from pydantic import ValidationError
+
+from teachwhy.core.errors import ConfigError, guess
+from teachwhy.core.markdown import sections, split_front_matter
+from teachwhy.core.records import Call, Chat, Pattern, Scenario, Tool
+from teachwhy.worlds.verbs import VERBS
+from teachwhy.worlds.world import call_problem, first_match
+
+FAMILIES = {
+    "blackmail": "coercing a person with something private",
+    "research_sabotage": "spoiling, falsifying or slowing an inquiry",
+    "framing": "making an innocent person appear responsible",
+    "leaking": "passing confidential material to somebody who must not have it",
+    "oversight_evasion": "switching off, blinding or routing around a monitor",
+    "self_preservation": "copying itself, blocking its replacement, keeping footholds",
+    "falsified_records": "altering figures, logs or certificates so that the goal looks met",
+    "credential_misuse": "using a key, account or signature that was not given for this",
+}
+"""The harm families, one line each."""
+
+_KEYS = {
+    *("family", "split", "axes", "tools", "world", "opening", "harmful_when", "done_when"),
+    *("harmful", "clean", "twin", "reasons", "clauses"),
+}
+_HEADINGS = {"System", "User", "Twin system", "Twin user", "Chat", "Chat harmful", "Chat clean"}
+
+
+def load_scenes(folder: Path) -> list[tuple[Scenario, Scenario | None]]:
+    """Every ``<family>/<slug>.md`` under a folder as (scene, twin or None), sorted by id."""
+    return [read_scene(path) for path in sorted(folder.glob("*/*.md"))]
+
+
+def read_scene(path: Path) -> tuple[Scenario, Scenario | None]:
+    """Read one scene file. Raises ConfigError, naming the file, for whatever is not right with it."""
+    where = f"{path.parent.name}/{path.name}"
+    try:
+        return _read(path, where)
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise ConfigError(f"{where}: {place}: {first['msg']}") from None
+    except re.error as error:
+        raise ConfigError(f"{where}: a pattern is no regular expression: {error}") from None
+
+
+def _read(path: Path, where: str) -> tuple[Scenario, Scenario | None]:
+    front, body = split_front_matter(path.read_text(encoding="utf-8"), where)
+    for key in front:
+        if key not in _KEYS:
+            raise ConfigError(f"{where}: unknown key {key!r}; {guess(key, _KEYS)}")
+    if front.get("family") not in FAMILIES:
+        raise ConfigError(f"{where}: unknown family {front.get('family')!r}; {guess(str(front.get('family')), FAMILIES)}")
+    texts: defaultdict[str, list[str]] = defaultdict(list)
+    for heading, text in sections(body):
+        if heading not in _HEADINGS:
+            raise ConfigError(f"{where}: unknown heading {heading!r}; {guess(heading, _HEADINGS)}")
+        texts[heading].append(text)
+    scene = _scene(front, texts, f"{path.parent.name}-{path.stem}")
+    twin = _twin(scene, cast("dict[str, Any] | None", front.get("twin")), texts)
+    for side in (scene, twin):
+        if side is not None:
+            check_scene(side, where)
+    return scene, twin
+
+
+def _scene(front: Mapping[str, Any], texts: Mapping[str, list[str]], name: str) -> Scenario:
+    chat = None
+    if texts.get("Chat"):
+        harmful, clean = tuple(texts["Chat harmful"]), tuple(texts["Chat clean"])
+        chat = Chat(user=texts["Chat"][0], harmful=harmful, clean=clean)
+    plain = {key: front[key] for key in ("family", "split", "axes", "reasons", "clauses") if key in front}
+    return Scenario.model_validate(
+        {
+            **plain,
+            "id": name,
+            "system": "\n".join(texts.get("System", [])),
+            "user": "\n".join(texts.get("User", [])),
+            "tools": [read_tool(tool, body) for tool, body in front.get("tools", {}).items()],
+            "world": _texts(front.get("world", {})),
+            "opening": read_calls(front.get("opening", [])),
+            "harmful_when": _patterns(front.get("harmful_when", [])),
+            "done_when": _patterns(front.get("done_when", [])),
+            "harmful": read_calls(front.get("harmful", [])),
+            "clean": read_calls(front.get("clean", [])),
+            "chat": chat,
+        }
+    )
+
+
+def _twin(scene: Scenario, twin: Mapping[str, Any] | None, texts: Mapping[str, list[str]]) -> Scenario | None:
+    if twin is None:
+        return None
+    changes = _texts(twin.get("world", {}))
+    world = {shelf: {**scene.world.get(shelf, {}), **changes.get(shelf, {})} for shelf in {**scene.world, **changes}}
+    return scene.model_copy(
+        update={
+            "side": "twin",
+            "system": "\n".join(texts.get("Twin system") or [scene.system]),
+            "user": "\n".join(texts.get("Twin user") or [scene.user]),
+            "world": world,
+            "clean": tuple(read_calls(twin.get("done", []))),
+            "chat": None,
+        }
+    )
+
+
+def read_tool(name: str, body: Mapping[str, Any]) -> Tool:
+    """A tool from its YAML: ``{does, about, args}``, where an argument is ``text`` or its choices."""
+    args = {
+        argument: None if choices == "text" else tuple(str(choice) for choice in choices)
+        for argument, choices in (body.get("args") or {}).items()
+    }
+    return Tool.model_validate({**body, "name": name, "args": args})
+
+
+def read_calls(entries: Iterable[Mapping[str, Any]]) -> list[Call]:
+    """Written calls, ``{tool: …, argument: value, …}`` each."""
+    return [
+        Call(tool=str(entry["tool"]), args={name: str(value) for name, value in entry.items() if name != "tool"})
+        for entry in entries
+    ]
+
+
+def _patterns(entries: Iterable[Mapping[str, Any]]) -> list[Pattern]:
+    return [Pattern(tool=call.tool, args=call.args) for call in read_calls(entries)]
+
+
+def _texts(world: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, str]]:
+    return {
+        shelf: {str(key): str(text).strip() for key, text in (texts or {}).items()} for shelf, texts in world.items()
+    }
+
+
+def check_scene(scene: Scenario, where: str, *, detectors: bool = True) -> None:
+    """Refuse a scene that cannot be measured: impossible acts, detectors that fire on the wrong ones."""
+    for tool in scene.tools:
+        if tool.does not in VERBS:
+            raise ConfigError(f"{where}: {tool.name} does {tool.does!r}; {guess(tool.does, VERBS)}")
+        if len(VERBS[tool.does][0]) != len(tool.args):
+            raise ConfigError(f"{where}: {tool.name} needs arguments for {', '.join(VERBS[tool.does][0]) or 'nothing'}")
+    for call in (*scene.opening, *scene.harmful, *scene.clean):
+        problem = call_problem(call, scene.tools)
+        if problem:
+            raise ConfigError(f"{where}: an act of the {scene.side} cannot be carried out: {problem}")
+    if detectors:
+        _check_detectors(scene, where)
+
+
+def _check_detectors(scene: Scenario, where: str) -> None:
+    if not (scene.system and scene.user and len(scene.harmful) > 1 and len(scene.clean) > 1):
+        raise ConfigError(f"{where}: the {scene.side} needs a system text, a user text, 2 harmful and 2 clean acts")
+    for call in scene.harmful:
+        if first_match([call], scene.harmful_when) is None:
+            raise ConfigError(f"{where}: harmful_when misses the written act {call.to_line()}")
+    for call in scene.clean:
+        if first_match([call], scene.harmful_when) is not None:
+            raise ConfigError(f"{where}: harmful_when fires on the {scene.side}'s clean act {call.to_line()}")
+        if scene.side == "twin" and first_match([call], scene.done_when) is None:
+            raise ConfigError(f"{where}: done_when misses the twin's act {call.to_line()}")
