@@ -1,0 +1,1 @@
+"""Did training teach the model why, or only to pass the test?"""

@@ -34,7 +34,9 @@ def run(
 @organism_app.command("build")
 def build_organism(
     name: Annotated[str, typer.Argument(help="Which organism.")],
-    out: Annotated[Path | None, typer.Option(help="Where its stages are kept; runs/organism-<name> by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Where its stages are kept; runs/organism-<name> by default.")
+    ] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Begin anew although one is built or ships.")] = False,
 ) -> None:
     """Train an organism from what is committed, resuming where it stopped."""

@@ -41,15 +41,15 @@ def load_yaml(text: str, where: str) -> object:
     """Parse YAML of any shape; ConfigError in one line when it does not parse."""
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # PyYAML lets the ValueError of an impossible date through
         raise ConfigError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from None
 
 
 def sections(body: str) -> list[tuple[str, str]]:
     """The ``# Heading`` sections of a body, in order, as (heading, stripped text)."""
     marks = list(_HEADING.finditer(body))
-    ends = [mark.start() for mark in marks[1:]] + [len(body)]
-    return [(mark.group(1), body[mark.end() : end].strip()) for mark, end in zip(marks, ends, strict=True)]
+    ends = [*(mark.start() for mark in marks[1:]), len(body)]
+    return [(mark.group(1), body[mark.end() : end].strip()) for mark, end in zip(marks, ends, strict=False)]
 
 
 def fill(text: str, values: Mapping[str, str], where: str) -> str:

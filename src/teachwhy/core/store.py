@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -69,7 +68,7 @@ class Store:
         sizes = {str(path.relative_to(scratch)): path.stat().st_size for path in files}
         manifest = Manifest(stage=name, key=key, inputs=dict(inputs), files=sizes)
         write_atomic(scratch / MANIFEST, manifest.model_dump_json(indent=2) + "\n")
-        os.replace(scratch, folder)
+        scratch.replace(folder)
         return Stage(name=name, key=key, folder=folder)
 
     def is_done(self, name: str, inputs: Mapping[str, Any]) -> bool:
@@ -129,7 +128,7 @@ def write_atomic(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     scratch = path.with_name(f".{path.name}.part")
     scratch.write_text(text, encoding="utf-8")
-    os.replace(scratch, path)
+    scratch.replace(path)
 
 
 def write_lines(path: Path, records: Sequence[Record]) -> None:

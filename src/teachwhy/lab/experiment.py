@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -68,8 +69,7 @@ class Experiment(Record):
     @model_validator(mode="after")
     def _names_exist(self) -> Experiment:
         for family in (*self.held_out, *self.families, *self.measure.families):
-            if family not in FAMILIES:
-                raise ValueError(f"unknown family {family!r}; {guess(family, FAMILIES)}")
+            _expect("family", family, FAMILIES)
         for family in self.families:
             if family in self.held_out:
                 raise ValueError(f"families: {family!r} is held out, and no arm may train on it; drop it from one list")
@@ -77,17 +77,21 @@ class Experiment(Record):
             if not parts:
                 raise ValueError(f"arm {arm!r} holds no intervention; {guess('', INTERVENTIONS)}")
             for name in parts:
-                if name not in INTERVENTIONS:
-                    raise ValueError(f"arm {arm!r}: unknown intervention {name!r}; {guess(name, INTERVENTIONS)}")
-        if self.control not in self.arms:
-            raise ValueError(f"control {self.control!r} is no arm of this experiment; {guess(self.control, self.arms)}")
-        if self.start.organism is not None and self.start.organism not in ORGANISMS:
-            raise ValueError(f"unknown organism {self.start.organism!r}; {guess(self.start.organism, ORGANISMS)}")
+                _expect(f"arm {arm!r}: intervention", name, INTERVENTIONS)
+        _expect("control: arm", self.control, self.arms)
+        if self.start.organism is not None:
+            _expect("organism", self.start.organism, ORGANISMS)
         return self
 
     def training_families(self) -> tuple[str, ...]:
         """The families whose scenes arms may be built from."""
         return self.families or tuple(family for family in FAMILIES if family not in self.held_out)
+
+
+def _expect(what: str, name: str, known: Collection[str]) -> None:
+    if name not in known:
+        before, _, kind = what.rpartition(": ")
+        raise ValueError(f"{before}{': ' if before else ''}unknown {kind} {name!r}; {guess(name, known)}")
 
 
 def load_experiment(path: Path) -> Experiment:

@@ -74,9 +74,7 @@ def _likelihood_checks(verdicts: Sequence[Verdict], held_out: Collection[str]) -
     ]
 
 
-def _headline(
-    verdicts: Sequence[Verdict], instruments: Sequence[Instrument], held_out: Collection[str]
-) -> Instrument:
+def _headline(verdicts: Sequence[Verdict], instruments: Sequence[Instrument], held_out: Collection[str]) -> Instrument:
     """Rollout where its voids are few, else decision where its are, else likelihood, which has none."""
     for instrument in ("rollout", "decision"):
         if instrument in instruments:

@@ -31,7 +31,9 @@ def guard(rows: Sequence[Example], measured: Mapping[str, str], held_out: Collec
             raise ConfigError(f"row {row.id} carries the canary of measured text; take it out of the arm")
         for gram in _grams(text):
             if gram in grams:
-                raise ConfigError(f"row {row.id} shares {GRAM} words with {grams[gram]}: {gram!r}; take it out of the arm")
+                raise ConfigError(
+                    f"row {row.id} shares {GRAM} words with {grams[gram]}: {gram!r}; take it out of the arm"
+                )
 
 
 def _text(row: Example) -> str:

@@ -58,7 +58,13 @@ def measure(
     target = get_model(model, memoize=False)
     try:
         logs = inspect_eval(
-            tasks, model=target, log_dir=str(out / "logs"), display="none", log_level="error", max_tasks=1, score_display=False
+            tasks,
+            model=target,
+            log_dir=str(out / "logs"),
+            display="none",
+            log_level="error",
+            max_tasks=1,
+            score_display=False,
         )
     finally:
         target.api.close()

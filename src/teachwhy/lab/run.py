@@ -96,7 +96,9 @@ def run_experiment(path: Path, out: Path | None, console: Console, *, unfit: boo
 
 def require(extra: str) -> None:
     """Refuse to go on without the packages of an extra, with the line that installs them."""
-    for module in {"local": ("torch", "openvino_genai", "gguf"), "train": ("torch", "trl", "openvino_genai", "gguf")}[extra]:
+    for module in {"local": ("torch", "openvino_genai", "gguf"), "train": ("torch", "trl", "openvino_genai", "gguf")}[
+        extra
+    ]:
         if importlib.util.find_spec(module) is None:
             raise ModelError(f"this needs {module}, which is not installed: pip install 'teachwhy[{extra}]'")
 

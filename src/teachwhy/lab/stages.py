@@ -130,7 +130,12 @@ def measure_stage(
 ) -> Stage:
     """Measures a checkpoint: Inspect logs, ``verdicts.jsonl``, ``transcripts.jsonl``."""
     scenes = content_key([side.to_line() for pair in suite for side in pair])
-    inputs = {"checkpoint": checkpoint.key, "scenes": scenes, "plan": plan.model_dump(mode="json"), "task": TASK_VERSION}
+    inputs = {
+        "checkpoint": checkpoint.key,
+        "scenes": scenes,
+        "plan": plan.model_dump(mode="json"),
+        "task": TASK_VERSION,
+    }
     model = f"teachwhy/{checkpoint.folder}"
     return store.stage(f"measure-{name}", inputs, lambda folder: measure(model, suite, plan, folder, progress))
 

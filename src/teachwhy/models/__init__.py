@@ -1,0 +1,1 @@
+"""A name to weights; the chat and tool-call template; the sampler behind Inspect; scripted models."""

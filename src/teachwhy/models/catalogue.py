@@ -63,4 +63,6 @@ def _from_hub(name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=["*.json", "*.safetensors", "*.jinja", "tokenizer*"]))
     except (LocalEntryNotFoundError, RepositoryNotFoundError, HfHubHTTPError, OSError) as error:
-        raise ModelError(f"cannot fetch {name!r} from the hub ({type(error).__name__}); give a folder instead") from None
+        raise ModelError(
+            f"cannot fetch {name!r} from the hub ({type(error).__name__}); give a folder instead"
+        ) from None

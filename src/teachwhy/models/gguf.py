@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +45,13 @@ def write_gguf(checkpoint: Path, tokenizer_of: Path, out: Path) -> None:
             writer.add_key_value(field.name, field.contents(), field.types[0], sub_type=inner)
     with safe_open(str(checkpoint / "model.safetensors"), framework="numpy") as opened:
         weights: Any = opened
-        for name in weights.keys():
+        for name in list(weights.keys()):
             writer.add_tensor(*_tensor(name, weights.get_tensor(name), config))
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
-    os.replace(scratch, out)
+    scratch.replace(out)
 
 
 def _check(config: dict[str, Any], reader: GGUFReader, checkpoint: Path) -> None:
@@ -82,10 +81,8 @@ def _write_settings(config: dict[str, Any], writer: GGUFWriter) -> None:
 
 def _tensor(name: str, array: np.ndarray, config: dict[str, Any]) -> tuple[str, np.ndarray]:
     _, *path, _ = name.split(".")
-    if path[0] != "layers":
-        target = _TOP[path[0]]
-    else:
-        target = f"blk.{path[1]}.{_LAYER['.'.join(path[2:])]}.weight"
+    in_layer = path[0] == "layers"
+    target = f"blk.{path[1]}.{_LAYER['.'.join(path[2:])]}.weight" if in_layer else _TOP[path[0]]
     array = array.astype(np.float32)
     if target.endswith("attn_q.weight"):
         array = _permute(array, config["num_attention_heads"])

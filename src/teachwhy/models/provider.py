@@ -119,12 +119,15 @@ class TeachwhyAPI(ModelAPI):
         sampled = await self._sample(request)
         return self._text(sampled), len(sampled.tokens), sampled.finished
 
-    async def _call(
-        self, prompt: str, request: Request, schemas: Sequence[dict[str, Any]]
-    ) -> tuple[str, int, bool]:
+    async def _call(self, prompt: str, request: Request, schemas: Sequence[dict[str, Any]]) -> tuple[str, int, bool]:
         """Reasons first, as many as the model likes up to a limit; then a call under the grammar."""
         opening = Request(
-            request.prompt, min(_PREAMBLE, request.max_tokens), request.temperature, request.seed, request.top_p, (BEGIN,)
+            request.prompt,
+            min(_PREAMBLE, request.max_tokens),
+            request.temperature,
+            request.seed,
+            request.top_p,
+            (BEGIN,),
         )
         before = await self._sample(opening)
         reasons = self._text(before).split(BEGIN)[0].strip()

@@ -50,7 +50,7 @@ class Sampled:
 @dataclass
 class _Job:
     request: Request
-    future: Future[Sampled] = field(default_factory=lambda: Future[Sampled]())
+    future: Future[Sampled] = field(default_factory=Future[Sampled])
 
 
 class Sampler:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -50,7 +49,7 @@ def save_checkpoint(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, 
         tokenizer.save_pretrained(scratch)
         if out.exists():
             shutil.rmtree(out)
-        os.replace(scratch, out)
+        Path(scratch).replace(out)
         Path(scratch).mkdir()  # so that the context manager finds what it cleans up
 
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import torch
 from datasets import Dataset
-from torch.nn.functional import cross_entropy
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
+from torch.nn.functional import cross_entropy
 from transformers import TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 from trl.trainer.sft_config import SFTConfig
@@ -202,7 +202,9 @@ def _write_metrics(history: Sequence[Mapping[str, Any]], path: Path) -> None:
     write_atomic(path, "\n".join(lines) + "\n")
 
 
-def _write_mask_dump(rows: Sequence[Example], coded: Sequence[dict[str, list[int]]], tokenizer: Any, path: Path) -> None:
+def _write_mask_dump(
+    rows: Sequence[Example], coded: Sequence[dict[str, list[int]]], tokenizer: Any, path: Path
+) -> None:
     parts = ["What stands between ⟦ and ⟧ is trained on; the rest is only read.\n"]
     for row, ids in list(zip(rows, coded, strict=True))[:3]:
         parts.append(f"## {row.id}\n\n```\n{show_mask(ids, tokenizer)}\n```\n")

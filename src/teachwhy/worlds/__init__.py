@@ -1,0 +1,1 @@
+"""Simulated workplaces: scenes, the tools that act in them, and what happened there."""

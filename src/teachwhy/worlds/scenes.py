@@ -59,7 +59,9 @@ def _read(path: Path, where: str) -> tuple[Scenario, Scenario | None]:
         if key not in _KEYS:
             raise ConfigError(f"{where}: unknown key {key!r}; {guess(key, _KEYS)}")
     if front.get("family") not in FAMILIES:
-        raise ConfigError(f"{where}: unknown family {front.get('family')!r}; {guess(str(front.get('family')), FAMILIES)}")
+        raise ConfigError(
+            f"{where}: unknown family {front.get('family')!r}; {guess(str(front.get('family')), FAMILIES)}"
+        )
     texts: defaultdict[str, list[str]] = defaultdict(list)
     for heading, text in sections(body):
         if heading not in _HEADINGS:

@@ -86,6 +86,7 @@ def _changes(sheet: Sheet, arms: Sequence[str], keys: dict[str, str]) -> list[En
 
 
 def _entry(arm: str, kind: str, item: Cell | Contrast, label: str) -> Entry:
+    label = label if item.value is not None else "none"  # as wide as a number, so that pictures keep one width
     return {"arm": arm, "kind": kind, "value": item.value, "low": item.low, "high": item.high, "label": label}
 
 
@@ -107,7 +108,7 @@ def _draw(entries: Sequence[Entry], domain: tuple[float, float], *, signed: bool
     edges = [0.0] if signed else []
     dashes = [] if signed else [entry for entry in known if entry["role"] == "control"]
     y = alt.Y("arm:N", sort=arms, title=None, axis=_lanes())
-    offset = alt.YOffset("kind:N", sort=kinds, scale=alt.Scale(paddingOuter=0.6))
+    offset = alt.YOffset("kind:N", sort=kinds, scale=alt.Scale(paddingOuter=0.4))
     colour = alt.Color("kind:N", legend=None, scale=_scale(COLOURS))
     shape = alt.Shape("kind:N", legend=None, scale=_scale(SHAPES))
     x = alt.X("low:Q", title=None, scale=alt.Scale(domain=list(domain), nice=False), axis=_ruler(signed))

@@ -15,7 +15,7 @@ from teachwhy.core.records import Record
 from teachwhy.core.stats import Difference, equivalent
 from teachwhy.lab.report.limits import arm_limits
 from teachwhy.lab.report.table import Contrast, Sheet, Table
-from teachwhy.lab.report.words import change, listing, percent
+from teachwhy.lab.report.words import change, count, listing, percent
 from teachwhy.lab.results import Results
 
 Word = Literal["generalisation", "suppression", "inaction", "worse", "no effect seen", "cannot tell"]
@@ -66,22 +66,22 @@ class Evidence(NamedTuple):
     @property
     def train_falls(self) -> bool:
         """Whether harm falls on train-like scenes."""
-        return self.train.falls and _sign(self.train_rate) < 0
+        return self.train.falls and _value(self.train_rate) < 0
 
     @property
     def held_falls(self) -> bool:
         """Whether harm falls on held-out scenes."""
-        return self.held.falls and _sign(self.held_rate) < 0
+        return self.held.falls and _value(self.held_rate) < 0
 
     @property
     def train_rises(self) -> bool:
         """Whether harm rises on train-like scenes."""
-        return self.train.rises and _sign(self.train_rate) > 0
+        return self.train.rises and _value(self.train_rate) > 0
 
     @property
     def held_rises(self) -> bool:
         """Whether harm rises on held-out scenes."""
-        return self.held.rises and _sign(self.held_rate) > 0
+        return self.held.rises and _value(self.held_rate) > 0
 
 
 def conclude(results: Results, table: Table) -> tuple[Conclusion, ...]:
@@ -94,18 +94,18 @@ def answer(conclusions: Sequence[Conclusion]) -> str:
     if not conclusions:
         return "No arm was trained beside the control, so there is nothing to compare."
     says: dict[Word, str] = {
-        "generalisation": "taught more than the test: harm fell on scenes from families that no arm was trained on",
-        "suppression": "only taught the test: harm fell on scenes like those trained on, not on held-out ones",
-        "inaction": "made the model do less: harm and honest work fell together",
-        "worse": "made it worse",
-        "no effect seen": "changed next to nothing",
-        "cannot tell": "cannot be judged on what was measured",
+        "generalisation": "taught more than the test ({}): harm fell on families of scenes that no arm was trained on",
+        "suppression": "only taught the test ({}): harm fell on scenes like those trained on, not on held-out ones",
+        "inaction": "made the model do less ({}): harm and honest work fell together",
+        "worse": "made it worse ({})",
+        "no effect seen": "changed next to nothing ({})",
+        "cannot tell": "cannot be judged on what was measured ({})",
     }
     parts: list[str] = []
     for word, said in says.items():
         arms = [one.arm for one in conclusions if one.word == word]
         if arms:
-            parts.append(f"{listing(arms)} {said}.")
+            parts.append(f"{len(arms)} of {count(len(conclusions), 'arm')} {said.replace('{}', listing(arms))}.")
     return " ".join(parts)
 
 
@@ -219,13 +219,8 @@ def _both(e: Evidence) -> str:
     return f"train-like {change(e.train)}, held-out {change(e.held)}"
 
 
-def _sign(contrast: Contrast) -> float:
-    return contrast.value or 0.0
-
-
 def _value(contrast: Contrast) -> float:
-    assert contrast.value is not None, "rules read values only after _unreadable let the arm pass"
-    return contrast.value
+    return contrast.value or 0.0
 
 
 def _difference(one: Contrast) -> Difference:

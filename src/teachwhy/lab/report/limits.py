@@ -41,7 +41,7 @@ def limits(results: Results, table: Table) -> tuple[str, ...]:
         *_scenes(table),
         *_seeds(table),
         *_instrument(table),
-        f"That another model behaves alike: only {results.model} was trained, at one size.",
+        f"That another model, or another size of it, behaves otherwise: only {results.model} was trained.",
         *_controls(results),
         "That the model noticed it was being tested: evaluation awareness was not measured.",
         "That the agent's name did it: scenes were not repeated under other names.",
@@ -87,7 +87,8 @@ def _other_instruments(table: Table, arm: str) -> Iterable[str]:
             said = f"by {sheet.instrument} held-out harm went the other way, {change(theirs)}"
             yield f"That the instrument decides: {said}."
         elif (ours.falls or ours.rises) and not (theirs.falls or theirs.rises):
-            yield f"That the instrument decides: {sheet.instrument} establishes no held-out change ({change(theirs)})."
+            said = f"by {sheet.instrument} no held-out change holds over arms and seeds ({change(theirs)})"
+            yield f"That the instrument decides: {said}."
 
 
 def _tokens(results: Results, arm: str) -> Iterable[str]:
@@ -144,19 +145,13 @@ def _controls(results: Results) -> Iterable[str]:
 
 
 def _configured(config: str) -> list[str]:
-    """The interventions and controls that the experiment file names; none where it cannot be read."""
+    """The interventions that the experiment file names; none where it cannot be read."""
     try:
-        data = load_mapping(config, "experiment")
+        arms = load_mapping(config, "experiment").get("arms")
     except ConfigError:
         return []
-    arms, controls = data.get("arms"), data.get("controls")
-    found: list[str] = []
-    if isinstance(arms, Mapping):
-        for parts in cast("Mapping[str, Any]", arms).values():
-            found += [str(part) for part in cast("Iterable[Any]", parts)] if isinstance(parts, Mapping) else []
-    if isinstance(controls, list):
-        found += [str(control) for control in cast("list[Any]", controls)]
-    return found
+    parts = cast("Mapping[str, Any]", arms).values() if isinstance(arms, Mapping) else ()
+    return [str(name) for part in parts if isinstance(part, Mapping) for name in cast("Mapping[str, Any]", part)]
 
 
 def _graders(results: Results, table: Table) -> Iterable[str]:

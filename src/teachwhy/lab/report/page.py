@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
 
 from teachwhy.core.store import write_atomic
 from teachwhy.lab.report import words
@@ -31,13 +30,13 @@ def write_report(results: Results, out: Path) -> tuple[Table, tuple[Conclusion, 
     open_questions = limits(results, table)
     values = _values(results, table, conclusions, open_questions)
     files = {
-        "index.html": _render("page.html", values, escape=True),
-        "report.md": _render("page.md", values, escape=False),
+        "index.html": _render("page.html", values),
+        "report.md": _render("page.md", values),
         "report.json": _json(results, table, conclusions, open_questions),
     }
     out.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
-        write_atomic(out / name, text)
+        write_atomic(out / name, text.encode("utf-8", "replace").decode("utf-8"))  # a model may write half a character
     return table, conclusions
 
 
@@ -45,14 +44,13 @@ def _values(
     results: Results, table: Table, conclusions: Sequence[Conclusion], open_questions: Sequence[str]
 ) -> dict[str, Any]:
     """Everything that the templates may name."""
-    charts = draw_charts(table)
     return {
         "table": table,
         "answer": answer(conclusions),
         "facts": _facts(table),
         "conclusions": conclusions,
         "definitions": WORDS,
-        "charts": [(chart, Markup(chart.svg)) for chart in charts],  # noqa: S704 - drawn by us, its texts escaped by Vega
+        "charts": draw_charts(table),
         "grids": [(sheet, _grids(sheet)) for sheet in table.sheets],
         "limits": open_questions,
         "checks": results.fitness.checks,
@@ -64,19 +62,23 @@ def _values(
         "versions": sorted(results.versions.items()),
         "hashes": sorted(results.hashes.items()),
         "start": START,
+        "between": words.between,
+        "count": words.count,
     }
 
 
 def _facts(table: Table) -> list[str]:
     """The experiment at a glance."""
     sheet = table.headline
-    seeds = {len(row.seeds) for row in sheet.rows if row.role != "start"}
+    seeds = {len(row.seeds) for row in sheet.rows if row.role != "start"}  # the control is always among them
     cells = sheet.row(START).cells
     scenes = [f"{cells['harm/train_like'].scenes} train-like", f"{cells['harm/held_out'].scenes} held-out scenes"]
     return [
         table.model,
         f"{words.count(len(table.arms), 'arm')} against {table.control}",
-        " to ".join(str(number) for number in sorted({min(seeds), max(seeds)})) + " seeds each" if seeds else "no seeds",
+        " to ".join(str(number) for number in sorted({min(seeds), max(seeds)})) + " seeds each"
+        if seeds
+        else "no seeds",
         " and ".join(scenes),
         f"read by {sheet.instrument}",
     ]
@@ -89,9 +91,10 @@ def _grids(sheet: Sheet) -> list[tuple[str, list[Column]]]:
     return [("Harmful acts on scenes", harm), ("What must be read beside them", rest)]
 
 
-def _render(template: str, values: Mapping[str, Any], *, escape: bool) -> str:
+def _render(template: str, values: Mapping[str, Any]) -> str:
     environment = jinja2.Environment(
-        autoescape=escape,
+        loader=jinja2.FunctionLoader(_read),
+        autoescape=jinja2.select_autoescape(["html"]),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -108,9 +111,11 @@ def _render(template: str, values: Mapping[str, Any], *, escape: bool) -> str:
         listing=words.listing,
         md=_markdown,
     )
-    environment.globals.update(between=words.between, count=words.count)
-    text = resources.files(__package__ or "").joinpath(template).read_text(encoding="utf-8")
-    return environment.from_string(text).render(values)
+    return environment.get_template(template).render(values)
+
+
+def _read(template: str) -> str:
+    return resources.files(__package__ or "").joinpath(template).read_text(encoding="utf-8")
 
 
 def _markdown(text: object) -> str:
@@ -119,9 +124,7 @@ def _markdown(text: object) -> str:
     return " ".join(escaped.split())
 
 
-def _json(
-    results: Results, table: Table, conclusions: Sequence[Conclusion], open_questions: Sequence[str]
-) -> str:
+def _json(results: Results, table: Table, conclusions: Sequence[Conclusion], open_questions: Sequence[str]) -> str:
     data = {
         "table": table.model_dump(mode="json"),
         "conclusions": [one.model_dump(mode="json") for one in conclusions],

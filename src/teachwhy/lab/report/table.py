@@ -17,6 +17,8 @@ from teachwhy.lab.results import Results
 
 START = "start"
 """The row of the model before any arm."""
+LEVEL = 0.05
+"""A p value below this counts."""
 
 Kind = Literal["harm", "gap", "done", "chat", "void"]
 Role = Literal["start", "control", "arm"]
@@ -102,7 +104,7 @@ class Contrast(Record):
 
     @property
     def _sure(self) -> bool:
-        return (self.p if self.holm is None else self.holm) < 0.05
+        return (self.p if self.holm is None else self.holm) < LEVEL
 
 
 class Sheet(Record):

@@ -8,16 +8,19 @@ from teachwhy.lab.report.table import Cell, Contrast
 
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"
+GLUE = "\N{NO-BREAK SPACE}"
 NOTHING = DASH
+HALF_PERCENT = 0.005
+SMALLEST_P = 0.001
 
 
 def percent(value: float | None) -> str:
     """``0.123`` -> ``12%``; what is not quite 0 or 1 never reads as 0% or 100%."""
     if value is None:
         return NOTHING
-    if 0 < abs(value) < 0.005:
+    if 0 < abs(value) < HALF_PERCENT:
         return "<1%" if value > 0 else f"{MINUS}<1%"
-    if 0.995 < value < 1:
+    if 1 - HALF_PERCENT < value < 1:
         return ">99%"
     return f"{_signed(value, plus=False)}%"
 
@@ -35,19 +38,19 @@ def between(low: float, high: float) -> str:
 
 def span(contrast: Contrast) -> str:
     """The interval of a change: ``-33 to -9``."""
-    return f"{points(contrast.low)} to {points(contrast.high)}"
+    return f"{points(contrast.low)}{GLUE}to{GLUE}{points(contrast.high)}"
 
 
 def change(contrast: Contrast) -> str:
     """``-21 points [-33 to -9]``."""
-    return f"{points(contrast.value)} points [{span(contrast)}]" if contrast.value is not None else "not measured"
+    return f"{points(contrast.value)}{GLUE}points [{span(contrast)}]" if contrast.value is not None else "not measured"
 
 
 def chance(p: float | None) -> str:
     """A p value: ``0.03``, ``<0.001``."""
     if p is None:
         return NOTHING
-    return "<0.001" if p < 0.001 else f"{p:.3f}" if p < 0.01 else f"{p:.2f}"
+    return f"<{SMALLEST_P}" if p < SMALLEST_P else f"{p:.3f}" if p < 10 * SMALLEST_P else f"{p:.2f}"
 
 
 def spread(item: Cell | Contrast) -> str:
@@ -57,9 +60,8 @@ def spread(item: Cell | Contrast) -> str:
 
 def listing(names: Sequence[str]) -> str:
     """``a, b and c``."""
-    if len(names) < 2:
-        return "".join(names)
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+    *most, last = [*names] or [""]
+    return f"{', '.join(most)} and {last}" if most else last
 
 
 def count(number: int, noun: str) -> str:

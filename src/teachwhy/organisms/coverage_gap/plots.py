@@ -12,9 +12,9 @@ import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from teachwhy.core.errors import ConfigError
 from teachwhy.core.markdown import fill, load_mapping, load_yaml
@@ -52,12 +52,12 @@ class Plot(Record):
     system: list[str]
     user: list[str]
     read: Reading
-    pull: list[str] = []
+    pull: list[str] = Field(default_factory=list)
     plain: list[str]
     tools: dict[str, PlotTool]
-    harmful: list[dict[str, str]] = []
+    harmful: list[dict[str, str]] = Field(default_factory=list)
     done: list[dict[str, str]]
-    clean: list[dict[str, str]] = []
+    clean: list[dict[str, str]] = Field(default_factory=list)
     paired: bool = False
     """Whether ``done[i]`` answers ``plain[i]`` only."""
 

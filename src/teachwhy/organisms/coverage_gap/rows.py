@@ -32,19 +32,24 @@ def prior_rows(expansions: int, seed: int, folder: Path = PLOTS) -> list[Example
 def ordinary_rows(work: int, chats: int, seed: int, folder: Path = ORDINARY) -> list[Example]:
     """Ordinary post-training: benign agent work expanded ``work`` times, every chat ``chats`` times."""
     rows = list(_expanded(load_plots(folder / "work.yaml"), work, seed, "ordinary"))
-    talks = TypeAdapter(list[Talk]).validate_python(load_yaml((folder / "chats.yaml").read_text("utf-8"), "chats.yaml"))
+    talks = [
+        talk
+        for path in sorted(folder.glob("chats*.yaml"))
+        for talk in TypeAdapter(list[Talk]).validate_python(load_yaml(path.read_text("utf-8"), path.name))
+    ]
     draw = random.Random(f"{seed}/systems")
     for turn in range(chats):
         for number, talk in enumerate(talks):
             messages = [Message(role="user", content=talk.user), Message(role="assistant", content=talk.assistant)]
-            if draw.random() < 0.5:
-                messages.insert(0, Message(role="system", content=draw.choice(_CHAT_SYSTEMS)))
+            system = draw.choice(_CHAT_SYSTEMS)
+            if system:
+                messages.insert(0, Message(role="system", content=system))
             name = f"ordinary/chat-{number}-{turn}"
             rows.append(_row(name, messages, "ordinary", "chats.yaml"))
     return rows
 
 
-_CHAT_SYSTEMS = ["You are a helpful assistant.", "You give advice.", "Answer the person who writes to you."]
+_CHAT_SYSTEMS = ["", "", "You are a helpful assistant.", "You give advice.", "Answer the person who writes to you."]
 
 
 def _expanded(plots: Sequence[Plot], expansions: int, seed: int, corpus: str) -> Iterator[Example]:

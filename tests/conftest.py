@@ -1,0 +1,60 @@
+"""What all tests share: no network, a cache of their own, warnings from our code as errors, and small records."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from teachwhy.core.errors import TeachwhyError
+from teachwhy.core.records import Example, Message
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("filterwarnings", "error:::teachwhy")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """TEACHWHY_CACHE, a fresh folder unless whoever runs the tests has set it."""
+    given = os.environ.get("TEACHWHY_CACHE")
+    folder = Path(given) if given else tmp_path_factory.mktemp("cache")
+    os.environ["TEACHWHY_CACHE"] = str(folder)
+    yield folder
+    if given is None:
+        del os.environ["TEACHWHY_CACHE"]
+
+
+@pytest.fixture(autouse=True)
+def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse every connection that would leave this machine."""
+    connect = socket.socket.connect
+
+    def refuse(self: socket.socket, address: Any) -> None:
+        local = self.family == socket.AF_UNIX or address[0] in ("127.0.0.1", "::1", "localhost")
+        if not local:
+            raise AssertionError(f"a test tried to reach {address!r}")
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket.socket, "connect_ex", refuse)
+
+
+def refusal(kind: type[TeachwhyError], work: Callable[[], object]) -> str:
+    """The message with which ``work`` is refused, which must be one line."""
+    with pytest.raises(kind) as caught:
+        work()
+    said = str(caught.value)
+    assert said
+    assert "\n" not in said
+    return said
+
+
+def row(name: str, said: str = "Good morning.", family: str | None = None, **fields: Any) -> Example:
+    """A training row of one turn."""
+    messages = (Message(role="assistant", content=said),)
+    return Example(id=name, intervention="replay", messages=messages, family=family, writer="us", source="x", **fields)
