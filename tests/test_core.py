@@ -9,16 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import refusal, row
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from conftest import refusal, row
 from teachwhy.core.errors import ConfigError, guess
 from teachwhy.core.markdown import CANARY, fill, load_mapping, sections, slug, split_front_matter
-from teachwhy.core.records import Call, Example, Message, Record, Tool, Transcript, Verdict
+from teachwhy.core.records import Call, Example, Message, Tool, Transcript, Verdict
 from teachwhy.core.store import MANIFEST, Store, content_key, folder_key, read_lines, write_atomic, write_lines
 
-unhurried = settings(deadline=None)
 texts = st.text(st.characters(exclude_categories=["Cs"]))
 names = st.from_regex(r"[a-z_][a-z0-9_]{0,8}", fullmatch=True)
 
@@ -59,13 +58,14 @@ def test_front_matter_that_cannot_be_read_is_refused_in_one_line_naming_the_file
     assert word in said
 
 
-@unhurried
 @given(st.text(alphabet="a1:-[]{}#&*!|>'\"%@`, \n\t", max_size=60))
 def test_yaml_is_read_as_a_mapping_or_refused_and_nothing_else(text: str):
     try:
-        assert isinstance(load_mapping(text, "x"), dict)
-    except ConfigError as error:
-        assert "\n" not in str(error)
+        found = load_mapping(text, "x")
+    except ConfigError:
+        refusal(ConfigError, lambda: load_mapping(text, "x"))
+    else:
+        assert isinstance(found, dict)
 
 
 def test_sections_come_in_order_and_repeated_headings_are_kept():
@@ -161,7 +161,6 @@ def test_a_void_verdict_is_void_again_after_it_was_written(value: float | None):
     assert Verdict.from_line(verdict.to_line()) == verdict
 
 
-@unhurried
 @given(texts, st.dictionaries(names, texts, max_size=2))
 def test_whatever_a_model_says_is_one_line_and_is_read_back_as_it_was(said: str, args: dict[str, str]):
     message = Message(role="assistant", content=said, tool_calls=(Call(tool="t", args=args).entry(),))
@@ -172,7 +171,6 @@ def test_whatever_a_model_says_is_one_line_and_is_read_back_as_it_was(said: str,
     assert Transcript.from_line(transcript.to_line()) == transcript
 
 
-@unhurried
 @given(said=st.lists(texts, max_size=4))
 def test_a_file_of_lines_is_read_back_as_it_was(tmp_path_factory: pytest.TempPathFactory, said: list[str]):
     path = tmp_path_factory.mktemp("lines") / "rows.jsonl"
@@ -276,15 +274,15 @@ def test_resumable_work_that_stopped_between_manifest_and_rename_can_be_finished
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     store = Store(tmp_path)
+    replace = Path.replace
+
+    def stop(source: Path, target: Path) -> Path:
+        if source.is_dir():
+            raise KeyboardInterrupt
+        return replace(source, target)
+
     with monkeypatch.context() as patch:
-        replace = Path.replace
-
-        def stop(source: Any, target: Any) -> None:
-            if Path(source).is_dir():
-                raise KeyboardInterrupt
-            replace(Path(source), target)
-
-        patch.setattr("teachwhy.core.store.os.replace", stop)
+        patch.setattr(Path, "replace", stop)
         with pytest.raises(KeyboardInterrupt):
             store.stage("train", {}, Counting(), resumable=True)
     store.stage("train", {}, Counting(), resumable=True)
@@ -367,7 +365,9 @@ def test_a_key_does_not_depend_on_the_order_of_what_it_stands_for(value: dict[st
 
 @given(json_values, json_values)
 def test_different_values_have_different_keys(one: Any, other: Any):
-    assert (content_key(one) == content_key(other)) == (json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True))
+    assert (content_key(one) == content_key(other)) == (
+        json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
+    )
 
 
 def test_the_key_of_a_folder_follows_names_and_contents(tmp_path: Path):
@@ -406,5 +406,3 @@ def test_a_guess_only_ever_names_what_exists(word: str, known: list[str]):
     assert said.endswith(", ".join(sorted(known)) or "nothing")
     if said.startswith("did you mean "):
         assert any(said.startswith(f"did you mean {name!r}? ") for name in known)
-
-

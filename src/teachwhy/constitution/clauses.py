@@ -1,4 +1,4 @@
-"""A constitution file as clauses with stable ids: Markdown by its headings, plain text by its sections or paragraphs.
+"""A constitution file as clauses with stable ids: Markdown by headings, plain text by sections or paragraphs.
 
 Simpler than the name suggests: nothing here understands a clause. Text is cut at headings and kept as it stands.
 """

@@ -1,4 +1,4 @@
-"""A run folder: one stage a folder, named by what it is and the hash of all it depends on; the manifest comes last."""
+"""A run folder: one stage a folder, named by what it is and the hash of all it depends on; manifest last."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def read_tokens(value: object) -> object:
     match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
     if match is None:
         return value
-    return int(float(match.group(1)) * {"": 1, "k": 1_000, "M": 1_000_000}[match.group(2)])
+    return round(float(match.group(1)) * {"": 1, "k": 1_000, "M": 1_000_000}[match.group(2)])
 
 
 Tokens = Annotated[int, BeforeValidator(read_tokens), Field(gt=0)]

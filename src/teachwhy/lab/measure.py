@@ -1,4 +1,4 @@
-"""Measures one checkpoint: Inspect runs the tasks and keeps the logs; verdicts and transcripts are read from them."""
+"""Measures one checkpoint: Inspect runs the tasks and keeps the logs; verdicts are read from them."""
 
 from __future__ import annotations
 

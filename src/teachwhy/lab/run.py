@@ -80,7 +80,10 @@ def run_experiment(path: Path, out: Path | None, console: Console, *, unfit: boo
     constitution = load_constitution(experiment.constitution)
     check_canaries()
     suite = load_suite(experiment.measure.families)
+    stages.check_start(experiment)
     built = _build_all(experiment)
+    for parts in built.values():
+        experiment.recipe.count_steps(sum(len(part.rows) for part in parts))
     root = out or Path("runs") / experiment.name
     store = Store(root)
     with store.lock():

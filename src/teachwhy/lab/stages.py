@@ -31,16 +31,25 @@ class Checkpoint(Record):
     key: str
 
 
-def start_stage(store: Store, experiment: Experiment) -> Checkpoint:
-    """The start model; an organism's adapter is merged into its base once."""
-    base = resolve(experiment.start.model)
+def check_start(experiment: Experiment) -> None:
+    """Refuse a start that cannot be: no such model, an organism on another base, or one that is not built."""
+    resolve(experiment.start.model)
     if experiment.start.organism is None:
-        return Checkpoint(folder=base, key=weights_key(base))
+        return
     organism = ORGANISMS[experiment.start.organism]
     if experiment.start.model != organism.base:
         raise ConfigError(f"{organism.name} is laid on {organism.base!r}, not on {experiment.start.model!r}")
     if not (organism.shipped / "adapter_model.safetensors").exists():
         raise ModelError(f"{organism.name} is not built: run `teachwhy organism build {organism.name}` first")
+
+
+def start_stage(store: Store, experiment: Experiment) -> Checkpoint:
+    """The start model; an organism's adapter is merged into its base once."""
+    check_start(experiment)
+    base = resolve(experiment.start.model)
+    if experiment.start.organism is None:
+        return Checkpoint(folder=base, key=weights_key(base))
+    organism = ORGANISMS[experiment.start.organism]
 
     def work(folder: Path) -> None:
         from teachwhy.models.weights import merge_adapter

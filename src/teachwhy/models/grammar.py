@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 _STRING = 'chars ::= ("\\\\" ["\\\\/bfnrt] | [^"\\\\\\x00-\\x1F])*'
+# The engine writes ü as \xfc to itself, and then reads a hexadecimal digit behind it as one more of that number.
+_PARTING = re.compile(r"(?<=[^ -~])(?=[0-9A-Fa-f])")
 
 
 def tool_call_grammar(tools: Sequence[Mapping[str, Any]]) -> str:
@@ -36,4 +39,4 @@ def _value(what: Mapping[str, Any]) -> str:
 
 
 def _literal(text: str) -> str:
-    return json.dumps(text, ensure_ascii=False)
+    return " ".join(json.dumps(part, ensure_ascii=False) for part in _PARTING.split(text))

@@ -59,9 +59,14 @@ def convert_gguf(gguf: Path, out: Path) -> None:
     # transformers keeps believing in the quantised form that it has just undone
     model.hf_quantizer = None
     model.config.__dict__.pop("quantization_config", None)
-    tokenizer: Any = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
-    tokenizer.chat_template = TEMPLATE.read_text(encoding="utf-8")
-    save_checkpoint(model, tokenizer, out)
+    save_checkpoint(model, load_gguf_tokenizer(gguf), out)
     config = json.loads((out / "config.json").read_text())
     config["_name_or_path"] = "SmolLM2-135M-Instruct"
     (out / "config.json").write_text(json.dumps(config, indent=2))
+
+
+def load_gguf_tokenizer(gguf: Path) -> PreTrainedTokenizerBase:
+    """The tokenizer that a GGUF file carries, with our chat template."""
+    tokenizer: Any = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    tokenizer.chat_template = TEMPLATE.read_text(encoding="utf-8")
+    return tokenizer

@@ -24,7 +24,6 @@ from transformers.trainer_utils import get_last_checkpoint
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
-from teachwhy.core.errors import ConfigError
 from teachwhy.core.records import Example, Record
 from teachwhy.core.store import write_atomic
 from teachwhy.models.weights import load_model, load_tokenizer, save_checkpoint
@@ -68,16 +67,11 @@ def train(
     """
     tokenizer = load_tokenizer(start)
     coded = [encode(row, tokenizer, recipe.max_length) for row in rows]
-    steps = math.ceil(math.ceil(len(coded) / recipe.batch) * recipe.epochs)
-    if steps < recipe.least_steps:
-        raise ConfigError(
-            f"{len(coded)} rows at batch {recipe.batch} and {recipe.epochs:g} epochs give {steps} optimiser steps, "
-            f"fewer than least_steps {recipe.least_steps}: such a run moves nothing; add rows or epochs"
-        )
+    recipe.count_steps(len(coded))
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
     trainer = _trainer(_model(start, recipe, adapter), coded, start, out, recipe, seed, progress)
-    result = trainer.train(resume_from_checkpoint=get_last_checkpoint(str(out / "trainer")))
+    result = trainer.train(resume_from_checkpoint=_last_whole_checkpoint(out / "trainer"))
     _write_mask_dump(rows, coded, tokenizer, out / "mask.md")
     _write_metrics(trainer.state.log_history, out / "metrics.jsonl")
     model: Any = trainer.model
@@ -95,6 +89,16 @@ def train(
     )
     write_atomic(out / "training.json", trained.model_dump_json(indent=2) + "\n")
     return trained
+
+
+def _last_whole_checkpoint(folder: Path) -> str | None:
+    """Where to go on from; a checkpoint whose state, written last, is not whole was cut off while saving: removed."""
+    for path in folder.glob("checkpoint-*"):
+        try:
+            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            shutil.rmtree(path)
+    return get_last_checkpoint(str(folder))
 
 
 def _model(start: Path, recipe: Recipe, adapter: Path | None) -> Any:

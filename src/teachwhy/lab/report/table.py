@@ -1,4 +1,4 @@
-"""Results as one plain table: checkpoints by what was measured, and every arm's paired difference to the control.
+"""Results as one plain table: checkpoints by what was measured, and each arm's paired difference to the control.
 
 Void samples are counted beside each rate, never in it. Intervals cluster by scene; what seeds add is shown as a spread.
 """

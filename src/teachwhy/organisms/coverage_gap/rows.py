@@ -29,9 +29,14 @@ def prior_rows(expansions: int, seed: int, folder: Path = PLOTS) -> list[Example
     return list(_expanded(plots, expansions, seed, "prior"))
 
 
-def ordinary_rows(work: int, chats: int, seed: int, folder: Path = ORDINARY) -> list[Example]:
-    """Ordinary post-training: benign agent work expanded ``work`` times, every chat ``chats`` times."""
+def ordinary_rows(work: int, chats: int, replay: int, seed: int, folder: Path = ORDINARY) -> list[Example]:
+    """Ordinary post-training: benign agent work expanded ``work`` times, every chat ``chats`` times.
+
+    ``replay`` fresh expansions of the prior's plots stand among them, as pretraining text does in much post-training:
+    without it a model of this size forgets what it was before.
+    """
     rows = list(_expanded(load_plots(folder / "work.yaml"), work, seed, "ordinary"))
+    rows += prior_rows(replay, seed + 1) if replay else []
     talks = [
         talk
         for path in sorted(folder.glob("chats*.yaml"))
