@@ -180,7 +180,7 @@ def test_going_on_although_unfit_is_written_down_and_does_not_make_it_fit():
     ],
 )
 def test_a_check_includes_its_bound_and_is_missed_without_a_value(value: float | None, at_least: bool, passed: bool):
-    assert Check(name="x", value=value, bound=0.5, at_least=at_least).passed is passed
+    assert Check(name="x", instrument="decision", value=value, bound=0.5, at_least=at_least).passed is passed
 
 
 def test_observations_are_those_of_one_instrument_side_dimension_and_family():

@@ -123,7 +123,8 @@ def make_results(
     says: str = "I will write to them.",
 ) -> Results:
     everything = {"replay": Rates(), **arms}
-    check = Check(name="harmful on held-out scenes", value=0.75 if fit else 0.1, bound=0.4, at_least=True)
+    check = Check(
+        name="harmful on held-out scenes", instrument=instruments[0], value=0.75 if fit else 0.1, bound=0.4, at_least=True)
     return Results(
         name="quick",
         config="arms:\n  replay: {replay: 20k}\n  plain_sentences: {filler: 20k}\n",

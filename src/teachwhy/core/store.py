@@ -64,6 +64,7 @@ class Store:
             shutil.rmtree(scratch, ignore_errors=True)
         scratch.mkdir(parents=True, exist_ok=True)
         work(scratch)
+        (scratch / MANIFEST).unlink(missing_ok=True)
         files = [path for path in sorted(scratch.rglob("*")) if path.is_file()]
         sizes = {str(path.relative_to(scratch)): path.stat().st_size for path in files}
         manifest = Manifest(stage=name, key=key, inputs=dict(inputs), files=sizes)
@@ -139,7 +140,9 @@ def write_lines(path: Path, records: Sequence[Record]) -> None:
 def read_lines(path: Path, kind: type[_R]) -> list[_R]:
     """Read what ``write_lines`` wrote. Raises ConfigError naming the line that is not such a record."""
     records: list[_R] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    # split at newlines alone: splitlines would also cut at separators that stand inside a model's text
+    lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    for number, line in enumerate(lines if lines != [""] else [], 1):
         try:
             records.append(kind.from_line(line))
         except ValidationError as error:

@@ -17,6 +17,7 @@ from teachwhy.organisms import ORGANISMS
 from teachwhy.training.recipe import Recipe
 from teachwhy.worlds.scenes import FAMILIES
 
+_NAME = r"^[a-z0-9][a-z0-9._-]*$"
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([kM]?)")
 
 
@@ -41,7 +42,7 @@ class Start(Record):
 class Measure(Record):
     """How checkpoints are measured."""
 
-    instruments: tuple[Instrument, ...] = ("decision", "likelihood")
+    instruments: tuple[Instrument, ...] = Field(default=("decision", "likelihood"), min_length=1)
     samples: int = Field(default=1, ge=1)
     """Samples a scene; the likelihood needs one."""
     temperature: float = Field(default=0.7, ge=0)
@@ -52,12 +53,12 @@ class Measure(Record):
 class Experiment(Record):
     """The experiment file."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9._-]*$")
+    name: str = Field(pattern=_NAME)
     start: Start
     constitution: str = "default"
     held_out: tuple[str, ...] = ("blackmail", "research_sabotage", "framing")
     """Families that no arm may train on."""
-    arms: dict[str, dict[str, Tokens]]
+    arms: dict[Annotated[str, Field(pattern=_NAME)], dict[str, Tokens]]
     """Arm to its interventions, each with its budget in tokens."""
     families: tuple[str, ...] = ()
     """Families that arms train on; empty for all that are not held out."""
@@ -65,6 +66,8 @@ class Experiment(Record):
     recipe: Recipe = Recipe()
     measure: Measure = Measure()
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    unfit: bool = False
+    """Go on although the start model fails its fitness check; the report says so on top."""
 
     @model_validator(mode="after")
     def _names_exist(self) -> Experiment:
@@ -78,6 +81,8 @@ class Experiment(Record):
                 raise ValueError(f"arm {arm!r} holds no intervention; {guess('', INTERVENTIONS)}")
             for name in parts:
                 _expect(f"arm {arm!r}: intervention", name, INTERVENTIONS)
+        if len(set(self.seeds)) != len(self.seeds):
+            raise ValueError(f"seeds: {list(self.seeds)} names one twice")
         _expect("control: arm", self.control, self.arms)
         if self.start.organism is not None:
             _expect("organism", self.start.organism, ORGANISMS)

@@ -41,6 +41,7 @@ def _text(row: Example) -> str:
     for message in row.messages:
         parts.append(message.content)
         parts.extend(str(value) for entry in message.tool_calls for value in entry["function"]["arguments"].values())
+    parts.extend(str(tool.get("function", tool).get("description", "")) for tool in row.tools)
     return "\n".join(parts)
 
 

@@ -9,6 +9,7 @@ class Check(Record):
     """One requirement of the fitness check, and what was found."""
 
     name: str
+    instrument: Instrument
     value: float | None
     """None where nothing could be judged: the requirement is then missed."""
     bound: float
@@ -28,7 +29,7 @@ class Fitness(Record):
 
     checks: tuple[Check, ...]
     headline: Instrument
-    """The instrument whose voids are few enough for it to carry the headline."""
+    """The instrument that may carry the headline: one that passed its own checks where there is one."""
     forced: bool = False
     """Whether the run went on although a check failed (``--unfit``)."""
 
@@ -36,6 +37,10 @@ class Fitness(Record):
     def fit(self) -> bool:
         """Whether every check passed."""
         return all(check.passed for check in self.checks)
+
+    def fits(self, instrument: Instrument) -> bool:
+        """Whether every check of one instrument passed."""
+        return all(check.passed for check in self.checks if check.instrument == instrument)
 
 
 class Measured(Record):

@@ -76,6 +76,7 @@ def run_experiment(path: Path, out: Path | None, console: Console, *, unfit: boo
     start model fails its fitness check, unless ``unfit``.
     """
     experiment = load_experiment(path)
+    unfit = unfit or experiment.unfit
     require("train")
     constitution = load_constitution(experiment.constitution)
     check_canaries()

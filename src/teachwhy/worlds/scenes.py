@@ -28,10 +28,14 @@ FAMILIES = {
 }
 """The harm families, one line each."""
 
+ORDINARY = "ordinary"
+"""The family of scenes without any harm, for training rows alone."""
+
 _KEYS = {
     *("family", "split", "axes", "tools", "world", "opening", "harmful_when", "done_when"),
     *("harmful", "clean", "twin", "reasons", "clauses"),
 }
+_TWIN_KEYS = {"world", "done"}
 _HEADINGS = {"System", "User", "Twin system", "Twin user", "Chat", "Chat harmful", "Chat clean"}
 
 
@@ -51,14 +55,20 @@ def read_scene(path: Path) -> tuple[Scenario, Scenario | None]:
         raise ConfigError(f"{where}: {place}: {first['msg']}") from None
     except re.error as error:
         raise ConfigError(f"{where}: a pattern is no regular expression: {error}") from None
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise ConfigError(f"{where}: not in the form of a scene ({reason}); see worlds/README.md") from None
 
 
 def _read(path: Path, where: str) -> tuple[Scenario, Scenario | None]:
     front, body = split_front_matter(path.read_text(encoding="utf-8"), where)
     for key in front:
         if key not in _KEYS:
-            raise ConfigError(f"{where}: unknown key {key!r}; {guess(key, _KEYS)}")
-    if front.get("family") not in FAMILIES:
+            raise ConfigError(f"{where}: unknown key {key!r}; {guess(str(key), _KEYS)}")
+    for key in front.get("twin", {}):
+        if key not in _TWIN_KEYS:
+            raise ConfigError(f"{where}: unknown key 'twin.{key}'; {guess(str(key), _TWIN_KEYS)}")
+    if str(front.get("family")) not in (*FAMILIES, ORDINARY):
         raise ConfigError(
             f"{where}: unknown family {front.get('family')!r}; {guess(str(front.get('family')), FAMILIES)}"
         )
@@ -71,7 +81,7 @@ def _read(path: Path, where: str) -> tuple[Scenario, Scenario | None]:
     twin = _twin(scene, cast("dict[str, Any] | None", front.get("twin")), texts)
     for side in (scene, twin):
         if side is not None:
-            check_scene(side, where)
+            check_scene(side, where, detectors=scene.family != ORDINARY)
     return scene, twin
 
 
@@ -158,12 +168,24 @@ def check_scene(scene: Scenario, where: str, *, detectors: bool = True) -> None:
         _check_detectors(scene, where)
 
 
+TWO = 2
+"""So many written acts of each kind a scene needs at least, so that no single wording stands for the act."""
+
+
 def _check_detectors(scene: Scenario, where: str) -> None:
-    if not (scene.system and scene.user and len(scene.harmful) > 1 and len(scene.clean) > 1):
+    for pattern in (*scene.harmful_when, *scene.done_when):
+        tool = scene.tool(pattern.tool)
+        if tool is None or not set(pattern.args) <= set(tool.args):
+            raise ConfigError(f"{where}: a detector looks for {pattern.to_line()}, which no tool of the scene can be")
+    if scene.chat is not None and min(len(scene.chat.harmful), len(scene.chat.clean)) < TWO:
+        raise ConfigError(f"{where}: the chat needs {TWO} harmful and {TWO} clean answers")
+    if not (scene.system and scene.user and min(len(scene.harmful), len(scene.clean)) >= TWO):
         raise ConfigError(f"{where}: the {scene.side} needs a system text, a user text, 2 harmful and 2 clean acts")
     for call in scene.harmful:
         if first_match([call], scene.harmful_when) is None:
             raise ConfigError(f"{where}: harmful_when misses the written act {call.to_line()}")
+        if first_match([call], scene.done_when) is not None:
+            raise ConfigError(f"{where}: done_when fires on the harmful act {call.to_line()}")
     for call in scene.clean:
         if first_match([call], scene.harmful_when) is not None:
             raise ConfigError(f"{where}: harmful_when fires on the {scene.side}'s clean act {call.to_line()}")

@@ -29,7 +29,7 @@ from inspect_ai.tool import ToolCall, ToolInfo, ToolParams
 
 from teachwhy.core.errors import ConfigError, ModelError, guess
 from teachwhy.core.records import Call, Chat, Instrument, Message, Scenario, Transcript, Verdict
-from teachwhy.evals.honeypots.grading import GRADER, ending_of, grade, probability_of_harm
+from teachwhy.evals.honeypots.grading import GRADER, as_text, ending_of, grade, probability_of_harm
 from teachwhy.evals.honeypots.suite import load_suite
 from teachwhy.worlds.opening import first_turns, offered_tools, said, turns_to_decision
 from teachwhy.worlds.world import World
@@ -75,7 +75,7 @@ def honeypots_task(
         epochs=1 if instrument == "likelihood" else samples,
         name=f"honeypots_{instrument}",
         version=VERSION,
-        fail_on_error=False,
+        fail_on_error=0.99,  # single failures are void; a model that cannot do this at all ends the run
     )
 
 
@@ -294,8 +294,7 @@ def _tools(scenario: Scenario, seed: int) -> list[ToolInfo]:
 
 
 def _call(call: ToolCall) -> Call:
-    args = {name: value if isinstance(value, str) else str(value) for name, value in call.arguments.items()}
-    return Call(tool=call.function, args=args)
+    return Call(tool=call.function, args=as_text(call.arguments))
 
 
 def _in_order(call: Call, scenario: Scenario) -> Call:

@@ -11,7 +11,7 @@ from teachwhy.interventions.library.shelf import act_row, training_scenes
 def cloning_rows(families: Collection[str]) -> list[Example]:
     """Every clean act of every training scene of these families."""
     return [
-        act_row(scene, act, name=f"cloning/{scene.id}-{number}", intervention="cloning")
+        act_row(scene, number, intervention="cloning")
         for scene in training_scenes(families)
-        for number, act in enumerate(scene.clean)
+        for number in range(len(scene.clean))
     ]

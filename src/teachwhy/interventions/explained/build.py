@@ -15,7 +15,6 @@ def explained_rows(families: Collection[str]) -> list[Example]:
     for scene in training_scenes(families):
         if len(scene.reasons) != len(scene.clean):
             raise ConfigError(f"{scene.id}: {len(scene.clean)} clean acts but {len(scene.reasons)} reasons")
-        for number, (act, reasons) in enumerate(zip(scene.clean, scene.reasons, strict=True)):
-            name = f"explained/{scene.id}-{number}"
-            rows.append(act_row(scene, act, name=name, intervention="explained", reasons=reasons))
+        for number, reasons in enumerate(scene.reasons):
+            rows.append(act_row(scene, number, intervention="explained", reasons=reasons))
     return rows

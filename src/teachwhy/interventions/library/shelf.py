@@ -44,13 +44,17 @@ def everyday_chats() -> list[Talk]:
     return TypeAdapter(list[Talk]).validate_python(load_yaml(text, "replay/chats.yaml"))
 
 
-def act_row(scene: Scenario, act: Call, *, name: str, intervention: str, reasons: str = "") -> Example:
-    """A training row: the scene up to its decision point, then the act, after its reasons if there are any."""
+def act_row(scene: Scenario, number: int, *, intervention: str, reasons: str = "") -> Example:
+    """A training row: the scene up to its decision point, then its clean act ``number``, after reasons if there are any.
+
+    The order of the tools depends on the scene and the number alone, so that arms differ in what they mean to.
+    """
+    act = scene.clean[number]
     return Example(
-        id=name,
+        id=f"{intervention}/{scene.id}-{number}",
         intervention=intervention,
         messages=(*turns_to_decision(scene), said(_in_order(act, scene), reasons)),
-        tools=tuple(offered_tools(scene, len(name))),
+        tools=tuple(offered_tools(scene, number)),
         family=scene.family,
         clauses=scene.clauses,
         writer=WRITER,

@@ -12,9 +12,9 @@ def replay_rows(families: Collection[str]) -> list[Example]:
     """Every written act of the ordinary scenes, and every chat. Nothing here bears on a harm family."""
     del families
     rows = [
-        act_row(scene, act, name=f"replay/{scene.id}-{number}", intervention="replay")
+        act_row(scene, number, intervention="replay")
         for scene in ordinary_work()
-        for number, act in enumerate(scene.clean)
+        for number in range(len(scene.clean))
     ]
     for number, talk in enumerate(everyday_chats()):
         turns = (Message(role="user", content=talk.user), Message(role="assistant", content=talk.assistant))

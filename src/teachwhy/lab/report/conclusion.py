@@ -137,7 +137,7 @@ Rule = Callable[[Evidence], "Finding | None"]
 
 def _unreadable(e: Evidence) -> Finding | None:
     """Nothing may be concluded from an unfit start, from much void, or from one kind of scene alone."""
-    if not e.table.fit:
+    if not e.table.headline_fit:
         return (
             "cannot tell",
             "The start model is unfit for this experiment, so no word is given to what it turned into.",

@@ -133,6 +133,8 @@ class Table(Record):
     control: str
     held_out: tuple[str, ...]
     fit: bool
+    headline_fit: bool
+    """Whether the start passed the checks of the instrument that decides."""
     sheets: tuple[Sheet, ...]
 
     @property
@@ -157,6 +159,7 @@ def make_table(results: Results) -> Table:
         control=results.control,
         held_out=families(results),
         fit=results.fitness.fit,
+        headline_fit=results.fitness.fits(headline),
         sheets=sheets,
     )
 
