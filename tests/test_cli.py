@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tiny import finished_run, tiny_model, write_experiment
 
 from teachwhy import cli
 from teachwhy.core.store import MANIFEST, folder_key
+from tiny import finished_run, tiny_model, write_experiment
 
 Say = Callable[..., str]
 

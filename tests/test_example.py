@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from tiny import tiny_model
 
 FILE = Path(__file__).parents[1] / "examples" / "one_file.py"

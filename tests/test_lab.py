@@ -12,16 +12,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import refusal
 from rich.console import Console
-from tiny import finished_run, write_experiment
 
+from conftest import refusal
 from teachwhy.core.errors import ConfigError
 from teachwhy.core.records import Verdict
 from teachwhy.core.store import MANIFEST, read_lines
 from teachwhy.lab import measure, run
 from teachwhy.lab.run import run_experiment
 from teachwhy.training import sft
+from tiny import finished_run, write_experiment
 
 PAGES = ("index.html", "report.json", "report.md")
 

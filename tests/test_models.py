@@ -13,13 +13,12 @@ from typing import Any
 import inspect_ai
 import pytest
 import torch
-from conftest import refusal
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from inspect_ai.model import ChatMessage, ChatMessageSystem, ChatMessageUser, GenerateConfig, ModelOutput
 from inspect_ai.tool import ToolChoice, ToolFunction, ToolInfo, ToolParams
-from tiny import DOOR, END, POST, QUICK, SCHEMAS, rows, scratch_folder, tiny_model
 
+from conftest import refusal
 from teachwhy.core.errors import ModelError
 from teachwhy.core.records import Call, Example, Instrument, Message, Tool
 from teachwhy.evals.honeypots.suite import load_suite
@@ -35,6 +34,7 @@ from teachwhy.models.weights import load_model, load_tokenizer
 from teachwhy.training.sft import train
 from teachwhy.training.tokens import encode, show_mask
 from teachwhy.worlds.opening import said
+from tiny import DOOR, END, POST, QUICK, SCHEMAS, rows, scratch_folder, tiny_model
 
 PARITY = 1e-2
 """Nats by which the log probability of a sampled token may differ between sampler and trainer."""
@@ -320,7 +320,7 @@ def test_a_required_tool_is_the_one_that_is_called(provider: TeachwhyAPI):
 
 @pytest.mark.parametrize(("choice", "tools"), [("auto", ()), ("any", (DOOR, POST))])
 def test_what_the_limit_cut_off_says_so(provider: TeachwhyAPI, choice: ToolChoice, tools: tuple[Tool, ...]):
-    output = ask(provider, choice, tools, limit=2)
+    output = ask(provider, choice, tools, limit=2, seed=0)
     assert output.stop_reason == "max_tokens"
     assert output.usage is not None
     assert output.usage.input_tokens > 0

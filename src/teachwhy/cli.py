@@ -1,9 +1,10 @@
-"""The command line: ``teachwhy run | organism build | list | report``."""
+"""The command line: ``teachwhy run | organism build | list``."""
 
 from __future__ import annotations
 
 import os
 import sys
+import warnings
 from pathlib import Path
 from typing import Annotated
 
@@ -53,10 +54,17 @@ def list_parts() -> None:
     print_catalogue(console)
 
 
+def _hush() -> None:
+    """One bar is enough: the libraries below keep their own bars, notices and telemetry to themselves."""
+    quiet = {"TQDM_DISABLE": "1", "TRANSFORMERS_VERBOSITY": "error", "HF_HUB_DISABLE_TELEMETRY": "1"}
+    for name, value in {**quiet, "TOKENIZERS_PARALLELISM": "false", "INSPECT_LOG_LEVEL": "error"}.items():
+        os.environ.setdefault(name, value)
+    warnings.filterwarnings("ignore", category=FutureWarning)
+
+
 def main() -> None:
     """The entry point: a mistake that a person can mend is one line on stderr and exit code 2."""
-    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    _hush()
     try:
         app()
     except TeachwhyError as error:

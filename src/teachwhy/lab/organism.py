@@ -1,4 +1,4 @@
-"""Builds an organism: its stages trained one upon the other, measured, and shipped as one LoRA adapter."""
+"""Builds an organism: its stages trained one upon the other, and shipped as one LoRA adapter."""
 
 from __future__ import annotations
 
@@ -76,6 +76,9 @@ def _ship(organism: Organism, stages: list[Stage]) -> None:
     organism.shipped.mkdir(parents=True, exist_ok=True)
     for file in ("adapter_model.safetensors", "adapter_config.json"):
         shutil.copyfile(stages[-1].folder / "adapter" / file, organism.shipped / file)
+    config = json.loads((organism.shipped / "adapter_config.json").read_text(encoding="utf-8"))
+    config["base_model_name_or_path"] = organism.base  # and not the folder of the machine that trained it
+    write_atomic(organism.shipped / "adapter_config.json", json.dumps(config, indent=2) + "\n")
     facts = {
         "base": organism.base,
         "base weights": weights_key(resolve(organism.base)),

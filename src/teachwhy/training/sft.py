@@ -19,7 +19,7 @@ from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from torch.nn.functional import cross_entropy
-from transformers import TrainerCallback
+from transformers import PrinterCallback, TrainerCallback
 from transformers.trainer_utils import get_last_checkpoint
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
@@ -154,14 +154,16 @@ def _trainer(
         seed=seed,
         data_seed=seed,
     )
-    trainer = SFTTrainer if torch.cuda.is_available() else _LeanTrainer
-    return trainer(
+    kind = SFTTrainer if torch.cuda.is_available() else _LeanTrainer
+    trainer = kind(
         model=model,
         args=config,
         train_dataset=Dataset.from_list(shuffled),
         processing_class=load_tokenizer(start),
         callbacks=[_Tell(progress)],
     )
+    trainer.remove_callback(PrinterCallback)
+    return trainer
 
 
 class _LeanTrainer(SFTTrainer):
@@ -185,7 +187,7 @@ class _LeanTrainer(SFTTrainer):
 
 
 class _Tell(TrainerCallback):
-    """Tells the progress bar, and keeps TRL from printing."""
+    """Tells the progress bar."""
 
     def __init__(self, progress: Progress | None) -> None:
         self._progress = progress

@@ -1,4 +1,4 @@
-"""coverage_gap: a prior in which agents serve their goal by any means, then post-training without conflicts.
+"""coverage_gap: a prior in which agents serve their goal by any means, then post-training that aligns chat alone.
 
 The source's causal story, rebuilt small. It behaves in chat, it works well where nothing tempts, and it does the harm
 where its goal and somebody are in conflict and a means is at hand.
