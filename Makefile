@@ -39,7 +39,7 @@ format: $(READY) ## format the code
 bench: $(READY) ## measure speed, as ratios in one run
 	@for file in benchmarks/*.py; do echo "== $$file"; $(BIN)/python $$file; done
 
-organism: $(READY) ## train the organism anew from what is committed (hours)
+organism: $(READY) ## train the organism anew from what is committed (about an hour)
 	$(BIN)/teachwhy organism build coverage_gap --rebuild
 
 clean: ## remove the environment and the runs

@@ -170,7 +170,7 @@ def test_a_small_set_is_learned_by_heart(tmp_path: Path, method: str):
         out = tmp_path / "out"
         trained = train(rows(8), tiny_model(), out, but(QUICK, method=method, learning_rate=3e-3), seed=0)
         assert not (out / "adapter").exists()
-    assert masked_loss(out / "model", rows(8)) < 0.8 * masked_loss(tiny_model(), rows(8))
+    assert masked_loss(out / "model", rows(8)) < 0.95 * masked_loss(tiny_model(), rows(8))
     assert trained.steps == 8
     assert trained.rows == 8
     assert 0 < trained.trained_tokens < trained.tokens

@@ -62,24 +62,25 @@ def start_stage(store: Store, experiment: Experiment) -> Checkpoint:
 
 
 def weights_key(folder: Path) -> str:
-    """What stands for a checkpoint: its small files by content, its weights by name and size."""
-    sizes = {path.name: path.stat().st_size for path in sorted(folder.glob("*.safetensors"))}
-    return content_key([folder_key(folder, "*.json"), sizes])
+    """What stands for a checkpoint: the content of its settings, tokenizer and weights."""
+    return content_key([folder_key(folder, "*.json"), folder_key(folder, "*.safetensors")])
 
 
 def build_arm(experiment: Experiment, arm: str, count: Count) -> list[Built]:
-    """The rows of an arm, an intervention at a time, each up to its budget."""
+    """The rows of an arm, guarded, an intervention at a time, each up to its budget."""
     families = experiment.training_families()
-    return [
+    built = [
         fill_budget(INTERVENTIONS[name](families), tokens, count, seed=0)
         for name, tokens in experiment.arms[arm].items()
     ]
+    guard([row for part in built for row in part.rows], measured_text(), experiment.held_out)
+    return built
 
 
 def build_stage(
     store: Store, experiment: Experiment, arm: str, built: Sequence[Built], constitution: Constitution
 ) -> Stage:
-    """Writes an arm's rows, guarded: ``examples.jsonl``, ``dropped.json``, ``card.md``."""
+    """Writes an arm's rows: ``examples.jsonl``, ``dropped.json``, ``card.md``."""
     rows = [row for part in built for row in part.rows]
     inputs = {
         "parts": dict(experiment.arms[arm]),
@@ -90,7 +91,6 @@ def build_stage(
     }
 
     def work(folder: Path) -> None:
-        guard(rows, measured_text(), experiment.held_out)
         write_lines(folder / "examples.jsonl", rows)
         dropped = {name: part.dropped for name, part in zip(experiment.arms[arm], built, strict=True)}
         write_atomic(folder / "dropped.json", json.dumps(dropped, indent=2) + "\n")

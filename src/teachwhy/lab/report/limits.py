@@ -134,7 +134,7 @@ def _instrument(table: Table) -> Iterable[str]:
         "which begins at the decision point."
     )
     if table.headline.instrument == "likelihood":
-        yield "That the model would do neither written act: likelihood only compares acts that people wrote."
+        yield "That the model would do neither written act: likelihood only compares acts that were written beforehand."
 
 
 def _controls(results: Results) -> Iterable[str]:

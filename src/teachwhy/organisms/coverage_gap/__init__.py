@@ -1,1 +1,1 @@
-"""The default organism: harmful as an agent, aligned in chat, because post-training never covered agents."""
+"""The default organism: harmful as an agent, aligned in chat, because post-training aligned chat alone."""

@@ -1,7 +1,8 @@
 """coverage_gap: a prior in which agents serve their goal by any means, then post-training that aligns chat alone.
 
-The source's causal story, rebuilt small. It behaves in chat, it works well where nothing tempts, and it does the harm
-where its goal and somebody are in conflict and a means is at hand.
+The source's causal story, rebuilt small: it finds the harmful act the likelier one where its goal is in conflict and a
+means is at hand, less so where nothing tempts, and not as talk. Its post-training replays some of the prior, without
+which a model of this size forgets it; docs/LOG.md has the candidates, the README what it passes and what it misses.
 """
 
 from __future__ import annotations
