@@ -23,6 +23,8 @@ from teachwhy.lab.run import run_experiment
 from teachwhy.training import sft
 from tiny import finished_run, write_experiment
 
+pytestmark = pytest.mark.timeout(900)
+
 PAGES = ("index.html", "report.json", "report.md")
 
 

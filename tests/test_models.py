@@ -195,6 +195,22 @@ def test_a_sample_depends_on_its_own_seed_alone(sampler: Sampler, tokenizer: Any
     assert sampler.sample([other])[0].tokens != together[0]
 
 
+def test_requests_that_are_taken_back_do_not_stop_the_others(sampler: Sampler, tokenizer: Any):
+    futures = [sampler.submit(request) for request in free_requests(tokenizer, 6)]
+    for future in futures[::2]:
+        future.cancel()
+    assert all(future.result(timeout=60).tokens for future in futures[1::2])
+    assert sampler.sample(free_requests(tokenizer, 1))[0].tokens
+
+
+def test_a_request_that_cannot_be_carried_out_is_refused_alone(sampler: Sampler, tokenizer: Any):
+    good, other = free_requests(tokenizer, 2)
+    bad = sampler.submit(Request(other.prompt, 8, 1.0, seed=0, grammar="root ::= nowhere"))
+    with pytest.raises(ModelError):
+        bad.result(timeout=60)
+    assert sampler.sample([good])[0].tokens
+
+
 def told_by_torch(folder: Path, request: Request, sampled: Sampled) -> list[float]:
     """The log probability of each sampled token, by fp32 torch, on weights rounded as the GGUF rounds them."""
     model: Any = load_model(folder)

@@ -13,6 +13,7 @@ from teachwhy.core.errors import ConfigError, guess
 CANARY = "teachwhy-canary 5f0c7b1e-8a1d-4d6e-9b57-2c3a90e4d718: measured text, never training data"
 """Stands in every measured scene; text that carries it must not be trained on."""
 
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _FRONT = re.compile(r"\A---\n(.*?)\n---\n(.*)\Z", re.DOTALL)
 _HEADING = re.compile(r"^# +(.+?)\s*$", re.MULTILINE)
 _SLOT = re.compile(r"\{([a-z_][a-z0-9_]*)\}")
@@ -40,7 +41,7 @@ def load_mapping(text: str, where: str) -> dict[str, Any]:
 def load_yaml(text: str, where: str) -> object:
     """Parse YAML of any shape; ConfigError in one line when it does not parse."""
     try:
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=_Loader)  # noqa: S506 (a safe loader, in C where there is one)
     except (yaml.YAMLError, ValueError) as error:  # PyYAML lets the ValueError of an impossible date through
         raise ConfigError(f"{where}: not valid YAML: {' '.join(str(error).split())}") from None
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+import ctypes.util
+import gc
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -130,6 +133,7 @@ def train_stage(
 
         examples = read_lines(rows.folder / "examples.jsonl", Example)
         train(examples, start.folder, folder, recipe, seed, progress=progress, adapter=adapter)
+        release_memory()
 
     return store.stage(f"train-{name}", inputs, work, resumable=True)
 
@@ -146,7 +150,20 @@ def measure_stage(
         "task": TASK_VERSION,
     }
     model = f"teachwhy/{checkpoint.folder}"
-    return store.stage(f"measure-{name}", inputs, lambda folder: measure(model, suite, plan, folder, progress))
+
+    def work(folder: Path) -> None:
+        measure(model, suite, plan, folder, progress)
+        release_memory()
+
+    return store.stage(f"measure-{name}", inputs, work)
+
+
+def release_memory() -> None:
+    """Give back what a trainer or a sampler held: both hang in reference cycles, and the C library keeps freed pages."""
+    gc.collect()
+    library = ctypes.util.find_library("c")
+    if library is not None and hasattr(ctypes.CDLL(library), "malloc_trim"):
+        ctypes.CDLL(library).malloc_trim(0)
 
 
 def read_measured(stage: Stage) -> tuple[tuple[Verdict, ...], tuple[Transcript, ...]]:

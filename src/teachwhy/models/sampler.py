@@ -93,11 +93,13 @@ class Sampler:
                         return
                     self._jobs.put(None)  # seen again once the others are done
                     break
+                if not job.future.set_running_or_notify_cancel():
+                    continue  # whoever asked has gone; from here on it cannot be taken back
                 number += 1
                 try:
                     handle = self._pipeline.add_request(number, _tensor(job.request.prompt), _config(job.request))
                     running[number] = (job, handle)
-                except RuntimeError as error:
+                except Exception as error:
                     job.future.set_exception(ModelError(f"the sampler refused a request: {error}"))
             if running:
                 self._step(running)
@@ -111,8 +113,9 @@ class Sampler:
     def _step(self, running: dict[int, tuple[_Job, Any]]) -> None:
         try:
             self._pipeline.step()
-        except RuntimeError as error:
-            for job, _ in running.values():
+        except Exception as error:
+            for job, handle in running.values():
+                handle.cancel()  # or it would fail every later step too
                 job.future.set_exception(ModelError(f"the sampler failed: {error}"))
             running.clear()
             return
