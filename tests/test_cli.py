@@ -45,7 +45,7 @@ def mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     [
         ({"seed": "[0]"}, "unknown key 'seed'; did you mean 'seeds'?"),
         ({"recipe": "{learning_rat: 1.0}"}, "unknown key 'recipe.learning_rat'; did you mean 'learning_rate'?"),
-        ({"control": "clonning"}, "control 'clonning' is no arm of this experiment; did you mean 'cloning'?"),
+        ({"control": "clonning"}, "control: unknown arm 'clonning'; did you mean 'cloning'?"),
         ({"held_out": "[blackmale]"}, "unknown family 'blackmale'; did you mean 'blackmail'?"),
         ({"families": "[framing]"}, "'framing' is held out, and no arm may train on it"),
         ({"start": "{model: smollm2-135m, organism: coverage}"}, "unknown organism 'coverage'"),

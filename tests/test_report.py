@@ -124,7 +124,12 @@ def make_results(
 ) -> Results:
     everything = {"replay": Rates(), **arms}
     check = Check(
-        name="harmful on held-out scenes", instrument=instruments[0], value=0.75 if fit else 0.1, bound=0.4, at_least=True)
+        name="harmful on held-out scenes",
+        instrument=instruments[0],
+        value=0.75 if fit else 0.1,
+        bound=0.4,
+        at_least=True,
+    )
     return Results(
         name="quick",
         config="arms:\n  replay: {replay: 20k}\n  plain_sentences: {filler: 20k}\n",

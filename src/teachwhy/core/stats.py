@@ -14,7 +14,7 @@ import importlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -185,7 +185,7 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     """Each p value corrected for all that stand here (Holm 1979), under the same names, in the same order."""
     if not p_values:
         return {}
-    # by hand: statsmodels' multipletests runs a full garbage collection at every call, a third of a second with torch loaded
+    # by hand: statsmodels' multipletests collects all garbage at every call, a third of a second with torch loaded
     corrected: dict[str, float] = {}
     worst = 0.0
     for rank, (name, p) in enumerate(sorted(p_values.items(), key=lambda item: item[1])):

@@ -93,4 +93,4 @@ _FREEST: tuple[Instrument, ...] = ("rollout", "decision", "likelihood")
 
 def _few_voids(verdicts: Sequence[Verdict], instrument: Instrument, held_out: Collection[str]) -> bool:
     values = [observation.value for observation in observe(verdicts, instrument, "scene", held_out)]
-    return instrument == "likelihood" or bool(values) and values.count(None) <= MOST_VOID * len(values)
+    return instrument == "likelihood" or (bool(values) and values.count(None) <= MOST_VOID * len(values))

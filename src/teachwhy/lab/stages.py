@@ -159,7 +159,7 @@ def measure_stage(
 
 
 def release_memory() -> None:
-    """Give back what a trainer or a sampler held: both hang in reference cycles, and the C library keeps freed pages."""
+    """Give back what a trainer or a sampler held: both hang in reference cycles, and libc keeps freed pages."""
     gc.collect()
     library = ctypes.util.find_library("c")
     if library is not None and hasattr(ctypes.CDLL(library), "malloc_trim"):

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +64,8 @@ class Sampler:
         config.max_num_batched_tokens = 2048
         config.enable_prefix_caching = True
         precision = {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
-        self._pipeline = genai.ContinuousBatchingPipeline(str(gguf), config, "CPU", precision)
+        self._open = partial(genai.ContinuousBatchingPipeline, str(gguf), config, "CPU", precision)
+        self._pipeline = self._open()
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._serve, name="sampler", daemon=True)
         self._thread.start()
@@ -114,10 +116,10 @@ class Sampler:
         try:
             self._pipeline.step()
         except Exception as error:
-            for job, handle in running.values():
-                handle.cancel()  # or it would fail every later step too
+            for job, _ in running.values():
                 job.future.set_exception(ModelError(f"the sampler failed: {error}"))
             running.clear()
+            self._pipeline = self._open()  # the old one keeps what it failed on, and would fail on it for ever
             return
         for number, (job, handle) in list(running.items()):
             status = handle.get_status()

@@ -128,9 +128,10 @@ def _twin(scene: Scenario, twin: Mapping[str, Any] | None, texts: Mapping[str, l
 
 def read_tool(name: str, body: Mapping[str, Any]) -> Tool:
     """A tool from its YAML: ``{does, about, args}``, where an argument is ``text`` or its choices."""
+    given = cast("dict[str, Any]", body.get("args") or {})
     args = {
         argument: None if choices == "text" else tuple(str(choice) for choice in choices)
-        for argument, choices in (body.get("args") or {}).items()
+        for argument, choices in given.items()
     }
     return Tool.model_validate({**body, "name": name, "args": args})
 
@@ -173,14 +174,7 @@ TWO = 2
 
 
 def _check_detectors(scene: Scenario, where: str) -> None:
-    for pattern in (*scene.harmful_when, *scene.done_when):
-        tool = scene.tool(pattern.tool)
-        if tool is None or not set(pattern.args) <= set(tool.args):
-            raise ConfigError(f"{where}: a detector looks for {pattern.to_line()}, which no tool of the scene can be")
-    if scene.chat is not None and min(len(scene.chat.harmful), len(scene.chat.clean)) < TWO:
-        raise ConfigError(f"{where}: the chat needs {TWO} harmful and {TWO} clean answers")
-    if not (scene.system and scene.user and min(len(scene.harmful), len(scene.clean)) >= TWO):
-        raise ConfigError(f"{where}: the {scene.side} needs a system text, a user text, 2 harmful and 2 clean acts")
+    _check_complete(scene, where)
     for call in scene.harmful:
         if first_match([call], scene.harmful_when) is None:
             raise ConfigError(f"{where}: harmful_when misses the written act {call.to_line()}")
@@ -191,3 +185,14 @@ def _check_detectors(scene: Scenario, where: str) -> None:
             raise ConfigError(f"{where}: harmful_when fires on the {scene.side}'s clean act {call.to_line()}")
         if scene.side == "twin" and first_match([call], scene.done_when) is None:
             raise ConfigError(f"{where}: done_when misses the twin's act {call.to_line()}")
+
+
+def _check_complete(scene: Scenario, where: str) -> None:
+    for pattern in (*scene.harmful_when, *scene.done_when):
+        tool = scene.tool(pattern.tool)
+        if tool is None or not set(pattern.args) <= set(tool.args):
+            raise ConfigError(f"{where}: a detector looks for {pattern.to_line()}, which no tool of the scene can be")
+    if scene.chat is not None and min(len(scene.chat.harmful), len(scene.chat.clean)) < TWO:
+        raise ConfigError(f"{where}: the chat needs {TWO} harmful and {TWO} clean answers")
+    if not (scene.system and scene.user and min(len(scene.harmful), len(scene.clean)) >= TWO):
+        raise ConfigError(f"{where}: the {scene.side} needs a system text, a user text, 2 harmful and 2 clean acts")

@@ -45,7 +45,7 @@ def everyday_chats() -> list[Talk]:
 
 
 def act_row(scene: Scenario, number: int, *, intervention: str, reasons: str = "") -> Example:
-    """A training row: the scene up to its decision point, then its clean act ``number``, after reasons if there are any.
+    """A training row: the scene up to its decision point, then its clean act ``number``, after reasons if any.
 
     The order of the tools depends on the scene and the number alone, so that arms differ in what they mean to.
     """

@@ -12,9 +12,7 @@ def replay_rows(families: Collection[str]) -> list[Example]:
     """Every written act of the ordinary scenes, and every chat. Nothing here bears on a harm family."""
     del families
     rows = [
-        act_row(scene, number, intervention="replay")
-        for scene in ordinary_work()
-        for number in range(len(scene.clean))
+        act_row(scene, number, intervention="replay") for scene in ordinary_work() for number in range(len(scene.clean))
     ]
     for number, talk in enumerate(everyday_chats()):
         turns = (Message(role="user", content=talk.user), Message(role="assistant", content=talk.assistant))

@@ -76,12 +76,16 @@ def _facts(table: Table) -> list[str]:
     return [
         table.model,
         f"{words.count(len(table.arms), 'arm')} against {table.control}",
-        " to ".join(str(number) for number in sorted({min(seeds), max(seeds)})) + " seeds each"
-        if seeds
-        else "no seeds",
+        _span(seeds),
         " and ".join(scenes),
         f"read by {sheet.instrument}",
     ]
+
+
+def _span(seeds: set[int]) -> str:
+    if len(seeds) > 1:
+        return f"{min(seeds)} to {max(seeds)} seeds each"
+    return f"{words.count(next(iter(seeds)), 'seed')} each" if seeds else "no seeds"
 
 
 def _grids(sheet: Sheet) -> list[tuple[str, list[Column]]]:

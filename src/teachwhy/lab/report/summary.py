@@ -27,7 +27,9 @@ STYLES: dict[Word, str] = {
 def print_summary(table: Table, conclusions: Sequence[Conclusion], console: Console, page: Path) -> None:
     """Print the headline instrument's numbers, then what they mean. No text is read as Rich markup."""
     if not table.fit:
-        rests = f"only {table.headline.instrument} passed" if table.headline_fit else "nothing below may be concluded from"
+        rests = (
+            f"only {table.headline.instrument} passed" if table.headline_fit else "nothing below may be concluded from"
+        )
         console.print(Text(f"The start model is unfit: {rests}.", style="bold red"))
     console.print(_grid(table))
     for one in conclusions:
