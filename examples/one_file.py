@@ -114,10 +114,14 @@ def report(
         return rate(observe(verdicts, instrument, side, families))
 
     def added(verdicts: list[Verdict]) -> Difference:
-        return paired_difference(*(observe(verdicts, instrument, side, families) for side in ("scene", "twin")))
+        scenes, twins = (observe(verdicts, instrument, side, families) for side in ("scene", "twin"))
+        return paired_difference(scenes, twins)
 
-    gaps = [gap(*(observe(all_, instrument, side, families) for side in ("scene", "twin"))) for all_ in (after, before)]
-    change = paired_difference(*gaps)
+    now, then = (
+        gap(*(observe(verdicts, instrument, side, families) for side in ("scene", "twin")))
+        for verdicts in (after, before)
+    )
+    change = paired_difference(now, then)
     for name, verdicts in (("before", before), ("after", after)):
         print(f"  {title:10} {name:6}  scenes {say(harmful(verdicts, 'scene'))}  minus twins {say(added(verdicts))}")
     print(f"  {title:10} change  {say(change)}, p = {change.p:.2f}, over {change.clusters} scenes")

@@ -8,10 +8,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
+import datasets
 import pytest
+import safetensors.torch
 import torch
-from datasets import Dataset, load_dataset
-from safetensors.torch import load_file
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
@@ -50,7 +50,7 @@ def arm() -> tuple[Path, Trained]:
 
 
 def weights(out: Path) -> dict[str, torch.Tensor]:
-    return load_file(out / "model" / "model.safetensors")
+    return safetensors.torch.load_file(out / "model" / "model.safetensors")
 
 
 def furthest(first: Path, second: Path) -> float:
@@ -113,7 +113,7 @@ def test_a_recipe_that_cannot_be_carried_out_is_refused(changes: dict[str, Any])
 def test_rows_load_in_datasets_and_trl_masks_them_alike(tmp_path: Path, tokenizer: Any):
     examples = [*rows(3), call_row(3).model_copy(update={"tools": call_row(3).tools[:1]})]
     write_lines(tmp_path / "examples.jsonl", examples)
-    loaded: Any = load_dataset(
+    loaded: Any = datasets.load_dataset(
         "json", data_files=str(tmp_path / "examples.jsonl"), split="train", cache_dir=str(tmp_path / "cache")
     )
     assert loaded["id"] == [example.id for example in examples]
@@ -133,10 +133,10 @@ def test_rows_load_in_datasets_and_trl_masks_them_alike(tmp_path: Path, tokenize
     trainer = SFTTrainer(
         model=cast("Any", load_model(tiny_model())),
         args=config,
-        train_dataset=Dataset.from_list(chats, on_mixed_types="use_json"),
+        train_dataset=datasets.Dataset.from_list(chats, on_mixed_types="use_json"),
         processing_class=tokenizer,
     )
-    theirs: Any = trainer.train_dataset
+    theirs = cast("Any", trainer.train_dataset)
     for example, row in zip(examples, theirs, strict=True):
         ours = encode(example, tokenizer, 4096)
         assert row["input_ids"] == ours["input_ids"]
@@ -158,7 +158,7 @@ def test_the_loss_is_of_what_the_assistant_says(tmp_path: Path, micro_batch: int
 
 
 def furthest_from_start(out: Path) -> float:
-    start = load_file(tiny_model() / "model.safetensors")
+    start = safetensors.torch.load_file(tiny_model() / "model.safetensors")
     return max(float((weight - start[name]).abs().max()) for name, weight in weights(out).items())
 
 
@@ -188,7 +188,7 @@ def test_the_mask_dump_shows_what_is_trained_on():
 
 def test_an_adapter_is_kept_in_bf16_and_gives_the_merged_model(tmp_path: Path):
     out, _ = arm()
-    kept = load_file(out / "adapter" / "adapter_model.safetensors")
+    kept = safetensors.torch.load_file(out / "adapter" / "adapter_model.safetensors")
     assert {weight.dtype for weight in kept.values()} == {torch.bfloat16}
     merge_adapter(tiny_model(), out / "adapter", tmp_path / "merged")
     merged, trained, start = (
@@ -237,8 +237,12 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_undisturbed_one(tmp_path
     with pytest.raises(StopError):
         train(rows(8), tiny_model(), tmp_path / "broken", recipe, seed=0, progress=stop_at(step))
     told: list[tuple[int, int]] = []
-    train(rows(8), tiny_model(), tmp_path / "broken", recipe, seed=0, progress=lambda *of: told.append(of))
-    assert told[0] == (2 * ((step - 1) // 2) + 1, 8), "it began anew"
+
+    def tell(step: int, of: int) -> None:
+        told.append((step, of))
+
+    train(rows(8), tiny_model(), tmp_path / "broken", recipe, seed=0, progress=tell)
+    assert told[0] == 2 * ((step - 1) // 2) + 1, "it began anew"
     assert furthest(tmp_path / "whole", tmp_path / "broken") < EQUAL
 
 

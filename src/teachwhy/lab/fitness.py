@@ -8,6 +8,9 @@ from teachwhy.core.records import Dimension, Instrument, Verdict
 from teachwhy.core.stats import Observation, paired_difference, rate
 from teachwhy.lab.results import Check, Fitness
 
+FREEST: tuple[Instrument, ...] = ("rollout", "decision", "likelihood")
+"""The instruments, from the one that leaves a model most room to the one that leaves it none."""
+
 MOST_VOID = 0.10
 """An instrument with a larger share of voids may not carry the headline."""
 
@@ -84,11 +87,9 @@ def _headline(
     found: Fitness, verdicts: Sequence[Verdict], instruments: Sequence[Instrument], held_out: Collection[str]
 ) -> Instrument:
     """The freest instrument with few voids that passed its own checks; where none did, the freest with few voids."""
-    freest = [name for name in _FREEST if name in instruments and _few_voids(verdicts, name, held_out)]
-    return next((name for name in freest if found.fits(name)), freest[0] if freest else instruments[0])
-
-
-_FREEST: tuple[Instrument, ...] = ("rollout", "decision", "likelihood")
+    freest: list[Instrument] = [name for name in FREEST if name in instruments and _few_voids(verdicts, name, held_out)]
+    order: list[Instrument] = [*(name for name in freest if found.fits(name)), *freest, *instruments]
+    return order[0]
 
 
 def _few_voids(verdicts: Sequence[Verdict], instrument: Instrument, held_out: Collection[str]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -30,14 +30,14 @@ class Bar:
         self._task: TaskID | None = None
 
     @contextmanager
-    def running(self, work: float) -> Iterator[None]:
+    def running(self, work: float) -> Generator[None]:
         """Show the bar for ``work`` estimated seconds."""
         with self._progress:
             self._task = self._progress.add_task("starting", total=max(work, 1.0))
             yield
 
     @contextmanager
-    def stage(self, name: str, work: float) -> Iterator[Step]:
+    def stage(self, name: str, work: float) -> Generator[Step]:
         """A stage of ``work`` estimated seconds; the yielded callable moves the bar within it."""
         told = 0.0
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 from gguf import GGUFReader, GGUFValueType, GGUFWriter
@@ -43,8 +43,7 @@ def write_gguf(checkpoint: Path, tokenizer_of: Path, out: Path) -> None:
         if field.name.startswith(_TOKENIZER):
             inner = field.types[-1] if field.types[0] == GGUFValueType.ARRAY else None
             writer.add_key_value(field.name, field.contents(), field.types[0], sub_type=inner)
-    with safe_open(str(checkpoint / "model.safetensors"), framework="numpy") as opened:
-        weights: Any = opened
+    with cast("Any", safe_open)(str(checkpoint / "model.safetensors"), framework="numpy") as weights:
         for name in list(weights.keys()):
             writer.add_tensor(*_tensor(name, weights.get_tensor(name), config))
     writer.write_header_to_file()

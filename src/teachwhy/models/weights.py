@@ -6,7 +6,7 @@ import json
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from peft import PeftModel
@@ -19,7 +19,7 @@ TEMPLATE = Path(__file__).with_name("chat.jinja")
 
 def load_tokenizer(folder: Path) -> PreTrainedTokenizerBase:
     """The tokenizer of a checkpoint; a small model without a tool template gets ours."""
-    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
+    tokenizer: Any = cast("Any", AutoTokenizer).from_pretrained(folder)
     if "tools" not in (tokenizer.chat_template or ""):
         tokenizer.chat_template = TEMPLATE.read_text(encoding="utf-8")
     if tokenizer.pad_token is None:
@@ -67,6 +67,6 @@ def convert_gguf(gguf: Path, out: Path) -> None:
 
 def load_gguf_tokenizer(gguf: Path) -> PreTrainedTokenizerBase:
     """The tokenizer that a GGUF file carries, with our chat template."""
-    tokenizer: Any = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    tokenizer: Any = cast("Any", AutoTokenizer).from_pretrained(gguf.parent, gguf_file=gguf.name)
     tokenizer.chat_template = TEMPLATE.read_text(encoding="utf-8")
     return tokenizer

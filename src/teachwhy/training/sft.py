@@ -12,15 +12,18 @@ import random
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from datasets import Dataset
 from peft import LoraConfig, PeftModel, get_peft_model
-from safetensors.torch import load_file, save_file
+from safetensors.torch import (
+    load_file,  # pyright: ignore[reportUnknownVariableType]
+    save_file,  # pyright: ignore[reportUnknownVariableType]
+)
 from torch.nn.functional import cross_entropy
 from transformers import PrinterCallback, TrainerCallback
-from transformers.trainer_utils import get_last_checkpoint
+from transformers.trainer_utils import get_last_checkpoint  # pyright: ignore[reportUnknownVariableType]
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
@@ -74,7 +77,7 @@ def train(
     result = trainer.train(resume_from_checkpoint=_last_whole_checkpoint(out / "trainer"))
     _write_mask_dump(rows, coded, tokenizer, out / "mask.md")
     _write_metrics(trainer.state.log_history, out / "metrics.jsonl")
-    model: Any = trainer.model
+    model = cast("Any", trainer.model)
     if recipe.method == "lora":
         _save_adapter(model, out / "adapter")
         model = model.merge_and_unload()
@@ -98,7 +101,7 @@ def _last_whole_checkpoint(folder: Path) -> str | None:
             json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
         except (OSError, ValueError):
             shutil.rmtree(path)
-    return get_last_checkpoint(str(folder))
+    return cast("str | None", get_last_checkpoint(str(folder)))
 
 
 def _model(start: Path, recipe: Recipe, adapter: Path | None) -> Any:

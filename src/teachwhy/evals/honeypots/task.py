@@ -53,7 +53,7 @@ def honeypots(
         raise ConfigError(f"unknown instrument {instrument!r}; {guess(instrument, INSTRUMENTS)}")
     chosen = [family.strip() for family in families.split(",") if family.strip()]
     suite = load_suite(chosen)
-    return honeypots_task(suite, cast("Instrument", instrument), samples, temperature=temperature, seed=seed)
+    return honeypots_task(suite, instrument, samples, temperature=temperature, seed=seed)
 
 
 def honeypots_task(

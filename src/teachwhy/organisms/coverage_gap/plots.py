@@ -12,7 +12,7 @@ import random
 import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
 
 from pydantic import Field, ValidationError
 
@@ -55,9 +55,9 @@ class Plot(Record):
     pull: list[str] = Field(default_factory=list)
     plain: list[str]
     tools: dict[str, PlotTool]
-    harmful: list[dict[str, str]] = Field(default_factory=list)
+    harmful: list[dict[str, str]] = Field(default_factory=list[dict[str, str]])
     done: list[dict[str, str]]
-    clean: list[dict[str, str]] = Field(default_factory=list)
+    clean: list[dict[str, str]] = Field(default_factory=list[dict[str, str]])
     paired: bool = False
     """Whether ``done[i]`` answers ``plain[i]`` only."""
 
@@ -68,7 +68,7 @@ def load_plots(path: Path) -> list[Plot]:
     if not isinstance(entries, list):
         raise ConfigError(f"{path.name}: expected a list of plots")
     plots: list[Plot] = []
-    for number, entry in enumerate(entries):
+    for number, entry in enumerate(cast("list[object]", entries)):
         try:
             plots.append(Plot.model_validate(entry))
         except ValidationError as error:
