@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -33,7 +34,7 @@ def write_gguf(checkpoint: Path, tokenizer_of: Path, out: Path) -> None:
     Raises ModelError for another architecture, or a vocabulary of another size.
     """
     config = json.loads((checkpoint / "config.json").read_text(encoding="utf-8"))
-    reader = GGUFReader(tokenizer_of)
+    reader = _open(tokenizer_of)
     _check(config, reader, checkpoint)
     out.parent.mkdir(parents=True, exist_ok=True)
     scratch = out.with_suffix(".part")
@@ -51,6 +52,12 @@ def write_gguf(checkpoint: Path, tokenizer_of: Path, out: Path) -> None:
     writer.write_tensors_to_file()
     writer.close()
     scratch.replace(out)
+
+
+@cache
+def _open(file: Path) -> GGUFReader:
+    """Opened once a process: its hundreds of thousands of fields take seconds to read."""
+    return GGUFReader(file)
 
 
 def _check(config: dict[str, Any], reader: GGUFReader, checkpoint: Path) -> None:

@@ -1,7 +1,8 @@
 """Fast sampling on a CPU: one OpenVINO GenAI pipeline with continuous batching and a prefix cache.
 
-fp32 throughout: a sample then depends on its own seed alone, not on which others shared its batch, so that a run that
-was killed and resumed gives the same samples. (bf16 is 1.8 times faster and breaks that.)
+A run that was killed and resumed must give the same samples. So everything is fp32 (bf16 is 1.8 times faster, and a
+sample then depends on its neighbours in the batch), every request has its own seed, and requests run in waves, sorted,
+each wave to its end: what is left of rounding then meets the same batches.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ import openvino
 import openvino_genai as genai
 
 from teachwhy.core.errors import ModelError
+
+QUIET = 0.3
+"""Seconds without a new request after which those that have come are run."""
 
 
 @dataclass(frozen=True)
@@ -86,49 +90,45 @@ class Sampler:
         self._thread.join()
 
     def _serve(self) -> None:
-        running: dict[int, tuple[_Job, Any]] = {}
-        number = 0
-        while True:
-            for job in self._arrivals(wait=not running):
-                if job is None:
-                    if not running:
-                        return
-                    self._jobs.put(None)  # seen again once the others are done
-                    break
-                if not job.future.set_running_or_notify_cancel():
-                    continue  # whoever asked has gone; from here on it cannot be taken back
-                number += 1
-                try:
-                    handle = self._pipeline.add_request(number, _tensor(job.request.prompt), _config(job.request))
-                    running[number] = (job, handle)
-                except Exception as error:
-                    job.future.set_exception(ModelError(f"the sampler refused a request: {error}"))
-            if running:
-                self._step(running)
+        closing = False
+        while not closing:
+            wave, closing = self._next_wave()
+            self._run(wave)
 
-    def _arrivals(self, *, wait: bool) -> list[_Job | None]:
-        jobs = [self._jobs.get()] if wait else []
-        while not self._jobs.empty():
-            jobs.append(self._jobs.get())
-        return jobs
+    def _next_wave(self) -> tuple[list[_Job], bool]:
+        """Wait for requests until none has come for a moment; in an order that does not depend on who came first."""
+        wave = [self._jobs.get()]
+        while wave[-1] is not None:
+            try:
+                wave.append(self._jobs.get(timeout=QUIET))
+            except queue.Empty:
+                break
+        jobs = [job for job in wave if job is not None and job.future.set_running_or_notify_cancel()]
+        return sorted(jobs, key=lambda job: (job.request.prompt, job.request.seed)), wave[-1] is None
 
-    def _step(self, running: dict[int, tuple[_Job, Any]]) -> None:
+    def _run(self, wave: Sequence[_Job]) -> None:
+        """Run one wave to its end; only then is anybody told, so that those who ask again come as one wave too."""
+        running: list[tuple[_Job, Any]] = []
+        for number, job in enumerate(wave):
+            try:
+                request = self._pipeline.add_request(number, _tensor(job.request.prompt), _config(job.request))
+                running.append((job, request))
+            except Exception as error:
+                job.future.set_exception(ModelError(f"the sampler refused a request: {error}"))
         try:
-            self._pipeline.step()
+            while self._pipeline.has_non_finished_requests():
+                self._pipeline.step()
         except Exception as error:
-            for job, _ in running.values():
+            for job, _ in running:
                 job.future.set_exception(ModelError(f"the sampler failed: {error}"))
-            running.clear()
             self._pipeline = self._open()  # the old one keeps what it failed on, and would fail on it for ever
             return
-        for number, (job, handle) in list(running.items()):
-            status = handle.get_status()
-            if status != genai.GenerationStatus.RUNNING:
-                del running[number]
-                _settle(job, handle, status)
+        for job, handle in running:
+            _settle(job, handle)
 
 
-def _settle(job: _Job, handle: Any, status: Any) -> None:
+def _settle(job: _Job, handle: Any) -> None:
+    status = handle.get_status()
     if status != genai.GenerationStatus.FINISHED:
         job.future.set_exception(ModelError(f"the sampler gave up on a request: {status.name}"))
         return
