@@ -475,12 +475,19 @@ def test_a_script_that_does_not_exist_is_refused():
 def test_a_provider_that_cannot_tell_likelihoods_gives_one_line_for_an_error(
     few: list[tuple[Scenario, Scenario]], tmp_path: Path
 ):
-    samples = samples_of(run(few[:1], "likelihood", "first-tool", tmp_path))
-    for sample in samples:
-        assert sample.error is not None
-        assert "cannot tell likelihoods; use instrument=decision or rollout" in sample.error.message
-        assert "\n" not in sample.error.message
-        assert not sample.scores
+    [log] = run_eval(
+        honeypots_task(few[:1], "likelihood"),
+        model="teachwhy-scripted/first-tool",
+        display="none",
+        log_dir=str(tmp_path),
+        log_format="json",
+    )
+    assert log.status == "error"
+    errors = [sample.error for sample in log.samples or [] if sample.error is not None]
+    assert errors
+    for error in errors:
+        assert "cannot tell likelihoods; use instrument=decision or rollout" in error.message
+        assert "\n" not in error.message
 
 
 class Knowing(ScriptedAPI):
