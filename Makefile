@@ -29,7 +29,7 @@ test: $(READY) ## set up, then run the tests
 check: $(READY) ## ruff, pyright strict, import contracts
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/pyright -p pyproject.toml --pythonpath $(BIN)/python
 	$(BIN)/lint-imports
 
 format: $(READY) ## format the code
