@@ -6,10 +6,26 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TaskID, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 Step = Callable[[int, int], None]
 """Called with (done, in all) of the stage at hand."""
+
+
+_ENOUGH = 0.05
+"""Share of the work after which the pace so far is believed more than the estimate."""
+
+
+class _Left(ProgressColumn):
+    """The time left: as estimated at first, at the pace so far once there is one."""
+
+    def render(self, task: Task) -> Text:
+        """``12:34 left``."""
+        total = task.total or 0.0
+        pace = (task.elapsed or 0.0) / task.completed if task.completed > _ENOUGH * total else 1.0
+        minutes, seconds = divmod(round(max(total - task.completed, 0.0) * pace), 60)
+        return Text(f"{minutes}:{seconds:02d} left")
 
 
 class Bar:
@@ -22,8 +38,7 @@ class Bar:
             BarColumn(bar_width=30),
             TextColumn("{task.percentage:3.0f}%"),
             TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
+            _Left(),
             console=console,
             disable=not console.is_terminal,
         )
