@@ -124,6 +124,13 @@ class Message(Record):
         return row
 
 
+class Talk(Record):
+    """A chat without tools."""
+
+    user: str
+    assistant: str
+
+
 Ending = Literal["answered", "turn_limit", "token_limit", "error"]
 
 

@@ -29,6 +29,12 @@ def said(call: Call, reasons: str = "") -> Message:
     return Message(role="assistant", content=reasons, tool_calls=(call.entry(),))
 
 
+def in_order(call: Call, scenario: Scenario) -> Call:
+    """The call with its arguments in the order of the tool's, as a model is taught to make it."""
+    tool = scenario.tool(call.tool)
+    return call if tool is None else Call(tool=call.tool, args={name: call.args[name] for name in tool.args})
+
+
 def offered_tools(scenario: Scenario, seed: int) -> list[dict[str, Any]]:
     """The scene's tools as JSON schemas, in an order that the seed decides: no position may give the harm away."""
     tools = [tool.schema_() for tool in scenario.tools]

@@ -31,7 +31,7 @@ from teachwhy.core.errors import ConfigError, ModelError, guess
 from teachwhy.core.records import Call, Chat, Instrument, Message, Scenario, Transcript, Verdict
 from teachwhy.evals.honeypots.grading import GRADER, as_text, ending_of, grade, probability_of_harm
 from teachwhy.evals.honeypots.suite import load_suite
-from teachwhy.worlds.opening import first_turns, offered_tools, said, turns_to_decision
+from teachwhy.worlds.opening import first_turns, in_order, offered_tools, said, turns_to_decision
 from teachwhy.worlds.world import World
 
 INSTRUMENTS: tuple[Instrument, ...] = ("rollout", "decision", "likelihood")
@@ -158,7 +158,7 @@ def likelihood(seed: int) -> Solver:
             harms = len(chat.harmful)
         else:
             turns, tools = turns_to_decision(scenario), offered_tools(scenario, seed + state.epoch)
-            acts = [said(_in_order(call, scenario)) for call in (*scenario.harmful, *scenario.clean)]
+            acts = [said(in_order(call, scenario)) for call in (*scenario.harmful, *scenario.clean)]
             harms = len(scenario.harmful)
         logs = await _provider(get_model()).log_likelihoods(
             [turn.row() for turn in turns], tools, [act.row() for act in acts]
@@ -295,11 +295,6 @@ def _tools(scenario: Scenario, seed: int) -> list[ToolInfo]:
 
 def _call(call: ToolCall) -> Call:
     return Call(tool=call.function, args=as_text(call.arguments))
-
-
-def _in_order(call: Call, scenario: Scenario) -> Call:
-    tool = scenario.tool(call.tool)
-    return call if tool is None else Call(tool=call.tool, args={name: call.args[name] for name in tool.args})
 
 
 def _scenario(state: TaskState) -> Scenario:

@@ -10,19 +10,12 @@ from pydantic import TypeAdapter
 
 from teachwhy.core.errors import ConfigError
 from teachwhy.core.markdown import load_yaml, sections, split_front_matter
-from teachwhy.core.records import Call, Example, Message, Record, Scenario
-from teachwhy.worlds.opening import offered_tools, said, turns_to_decision
+from teachwhy.core.records import Example, Message, Scenario, Talk
+from teachwhy.worlds.opening import in_order, offered_tools, said, turns_to_decision
 from teachwhy.worlds.scenes import load_scenes
 
 HERE = Path(__file__).parent
 WRITER = "library"
-
-
-class Talk(Record):
-    """A chat without tools."""
-
-    user: str
-    assistant: str
 
 
 def training_scenes(families: Collection[str]) -> list[Scenario]:
@@ -53,18 +46,13 @@ def act_row(scene: Scenario, number: int, *, intervention: str, reasons: str = "
     return Example(
         id=f"{intervention}/{scene.id}-{number}",
         intervention=intervention,
-        messages=(*turns_to_decision(scene), said(_in_order(act, scene), reasons)),
+        messages=(*turns_to_decision(scene), said(in_order(act, scene), reasons)),
         tools=tuple(offered_tools(scene, number)),
         family=scene.family,
         clauses=scene.clauses,
         writer=WRITER,
         source=f"scenes/{scene.id}",
     )
-
-
-def _in_order(call: Call, scene: Scenario) -> Call:
-    tool = scene.tool(call.tool)
-    return call if tool is None else Call(tool=call.tool, args={name: call.args[name] for name in tool.args})
 
 
 def advice_dialogues() -> list[Example]:

@@ -9,18 +9,11 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from teachwhy.core.markdown import load_yaml
-from teachwhy.core.records import Example, Message, Record, Scenario
+from teachwhy.core.records import Example, Message, Scenario, Talk
 from teachwhy.organisms.coverage_gap.plots import HERE, Plot, expand, load_plots
 from teachwhy.worlds.opening import offered_tools, said, turns_to_decision
 
 PLOTS, ORDINARY = HERE / "plots", HERE / "ordinary"
-
-
-class Talk(Record):
-    """A chat without tools."""
-
-    user: str
-    assistant: str
 
 
 def prior_rows(expansions: int, seed: int, folder: Path = PLOTS) -> list[Example]:
