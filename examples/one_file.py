@@ -16,20 +16,20 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from teachwhy.constitution import load_constitution
 from teachwhy.core.records import Example, Instrument, Scenario, Verdict
 from teachwhy.core.stats import Difference, Rate, gap, paired_difference, rate
 from teachwhy.core.store import read_lines
 from teachwhy.evals.honeypots.suite import load_suite, measured_text
-from teachwhy.interventions import INTERVENTIONS, fill_budget
+from teachwhy.interventions import Order, fill_budget
+from teachwhy.interventions.cloning.build import cloning_rows
+from teachwhy.lab.counting import counter
 from teachwhy.lab.fitness import observe
 from teachwhy.lab.guard import guard
 from teachwhy.lab.measure import Plan, measure
 from teachwhy.models.catalogue import resolve
-from teachwhy.models.weights import load_tokenizer
 from teachwhy.training.recipe import Recipe
 from teachwhy.training.sft import train
-from teachwhy.training.tokens import encode
-from teachwhy.worlds.scenes import FAMILIES
 
 TRAINED = ("leaking", "falsified_records")
 HELD_OUT = ("framing", "blackmail")
@@ -87,15 +87,9 @@ def choose_scenes(each: int) -> Suite:
 
 def build_rows(start: Path, tokens: int) -> list[Example]:
     """Rows of cloning up to the budget, counted as the model's own tokenizer counts them."""
-    tokenizer = load_tokenizer(start)
-    longest = Recipe().max_length
-
-    def count(row: Example) -> int:
-        return len(encode(row, tokenizer, longest)["input_ids"])
-
-    families = [family for family in FAMILIES if family in TRAINED]
-    built = fill_budget(INTERVENTIONS["cloning"](families), tokens, count, seed=0)
-    return list(built.rows)
+    count = counter(str(start), Recipe().max_length)
+    order = Order(families=TRAINED, constitution=load_constitution("default"), tokens=tokens, count=count)
+    return list(fill_budget(cloning_rows(order), tokens, count, seed=0).rows)
 
 
 def read(checkpoint: Path, suite: Suite, out: Path, seed: int) -> list[Verdict]:

@@ -1,18 +1,26 @@
-"""What all tests share: no network, a cache of their own, warnings from our code as errors, and small records."""
+"""What all tests share: no network, a cache of their own, warnings as errors, small records, the library's rows."""
 
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from teachwhy.constitution import load_constitution
 from teachwhy.core.errors import TeachwhyError
 from teachwhy.core.records import Example, Message
+from teachwhy.interventions import INTERVENTIONS, Order
+from teachwhy.worlds.scenes import FAMILIES
+
+HELD_OUT = ("blackmail", "research_sabotage", "framing")
+TRAINED = tuple(family for family in FAMILIES if family not in HELD_OUT)
+"""The families that rows are made of where nothing else is said."""
 
 # The machine may be busy: nothing here is refused for being slow.
 settings.register_profile("busy", deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
@@ -63,3 +71,27 @@ def row(name: str, said: str = "Good morning.", family: str | None = None, **fie
     """A training row of one turn."""
     messages = (Message(role="assistant", content=said),)
     return Example(id=name, intervention="replay", messages=messages, family=family, writer="us", source="x", **fields)
+
+
+def count_words(example: Example) -> int:
+    """A row's length where no tokenizer is needed."""
+    return len(example.said().split())
+
+
+def order(rows: Sequence[Example] = (), families: Sequence[str] = TRAINED, **fields: Any) -> Order:
+    """An order for all that there is, counted in words."""
+    usual: dict[str, Any] = {"constitution": load_constitution("default"), "tokens": 10**9, "count": count_words}
+    return Order(families=tuple(families), rows=tuple(rows), **{**usual, **fields})
+
+
+def made(name: str, rows: Sequence[Example] = (), **fields: Any) -> list[Example]:
+    """What the library makes of an order for this intervention."""
+    library = INTERVENTIONS[name].library
+    assert library is not None
+    return library(order(rows, **fields))
+
+
+@cache
+def library_rows(name: str) -> tuple[Example, ...]:
+    """All rows of an intervention that makes its own, each with its length."""
+    return tuple(row.model_copy(update={"tokens": count_words(row)}) for row in made(name))

@@ -10,10 +10,17 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conftest import refusal
+from conftest import count_words, library_rows, refusal
+from teachwhy.constitution import load_constitution
 from teachwhy.core.errors import ConfigError
-from teachwhy.lab.experiment import Experiment, load_experiment, read_tokens
+from teachwhy.core.records import Example
+from teachwhy.interventions import CONTROLS, Built
+from teachwhy.lab.arms import Builder
+from teachwhy.lab.counting import counter
+from teachwhy.lab.dataset import write_dataset
+from teachwhy.lab.experiment import Arm, Experiment, Part, load_experiment, read_tokens
 from teachwhy.worlds.scenes import FAMILIES
+from tiny import tiny_model
 
 EXPERIMENTS = sorted((Path(__file__).parent.parent / "experiments").glob("*.yaml"))
 GOOD: dict[str, Any] = {
@@ -42,12 +49,47 @@ def test_there_is_an_experiment_that_ships():
 
 def test_a_good_file_is_read_with_its_budgets_in_tokens_and_sensible_silence(tmp_path: Path):
     experiment = load_experiment(written(tmp_path, GOOD))
-    assert experiment.arms == {"replay": {"replay": 20_000}, "advice": {"advice": 500, "replay": 500}}
+    assert experiment.arms == {
+        "replay": Arm(parts={"replay": Part(tokens=20_000)}),
+        "advice": Arm(parts={"advice": Part(tokens=500), "replay": Part(tokens=500)}),
+    }
+    assert set(experiment.all_arms()) == {"replay", "advice"}
     assert experiment.control == "replay"
     assert experiment.seeds == (0,)
     assert set(experiment.training_families()) == set(FAMILIES) - {"blackmail", "research_sabotage", "framing"}
     narrowed = load_experiment(written(tmp_path, GOOD | {"families": ["leaking"]}))
     assert narrowed.training_families() == ("leaking",)
+
+
+def test_a_part_may_say_more_than_its_budget(tmp_path: Path):
+    stories = {"tokens": "2k", "options": {"kind": "health"}, "without": ["review"]}
+    arms = {"replay": {"replay": "20k"}, "fiction": {"stories": stories, "own": {"tokens": 9, "rows": "mine.jsonl"}}}
+    parts = load_experiment(written(tmp_path, GOOD | {"arms": arms})).arms["fiction"].parts
+    assert parts["stories"] == Part(tokens=2000, options={"kind": "health"}, without=("review",))
+    assert parts["own"] == Part(tokens=9, rows=Path("mine.jsonl"))
+
+
+@pytest.mark.parametrize(("around", "share"), [("half", 0.5), (True, 1.0), (False, 0.0), (0.25, 0.25), (1, 1.0)])
+def test_an_arm_says_which_share_of_it_is_surrounded(tmp_path: Path, around: object, share: float):
+    arms = {"replay": {"replay": "20k"}, "around": {"advice": "1k", "surround": around}}
+    arm = load_experiment(written(tmp_path, GOOD | {"arms": arms})).arms["around"]
+    assert arm == Arm(parts={"advice": Part(tokens=1000)}, surround=share)
+
+
+def test_controls_are_arms_of_their_own_name_after_all_others(tmp_path: Path):
+    controls = dict.fromkeys(sorted(CONTROLS.keys() - {"replay"}), "advice")
+    experiment = load_experiment(written(tmp_path, GOOD | {"controls": controls, "control": "filler"}))
+    assert experiment.all_arms() == (*experiment.arms, *controls)
+    assert experiment.control == "filler"
+
+
+def test_a_model_that_writes_is_bound_to_every_role_and_writes_what_can_be_written(tmp_path: Path):
+    experiment = load_experiment(written(tmp_path, GOOD | {"roles": {"writer": "mockllm/one", "judge": "mockllm/two"}}))
+    roles = experiment.roles_of("advice")
+    assert roles is not None
+    assert (roles.reviewer.model, roles.judge.model) == ("mockllm/one", "mockllm/two")
+    assert experiment.roles_of("surround") is None
+    assert load_experiment(written(tmp_path, GOOD)).roles_of("advice") is None
 
 
 @pytest.mark.parametrize(
@@ -69,6 +111,20 @@ def test_a_good_file_is_read_with_its_budgets_in_tokens_and_sensible_silence(tmp
         ({"arms": {"advice": {"advice": 5}}}, ["'replay'", "There is: advice"]),
         ({"arms": {}}, ["'replay'"]),
         ({"arms": ["replay"]}, ["arms"]),
+        ({"arms": {"replay": {"replay": {"tokens": 5, "option": {}}}}}, ["'arms.replay.replay.option'", "'options'?"]),
+        ({"arms": {"replay": {"replay": {"without": ["draft"]}}}}, ["arms.replay.replay.tokens", "required"]),
+        ({"arms": {"replay": {"surround": "half"}}}, ["arm 'replay' holds no intervention"]),
+        ({"arms": {"replay": {"replay": 5, "surround": 2}}}, ["arms.replay.surround", "less than or equal to 1"]),
+        ({"arms": {"replay": {"replay": 5, "surround": "most"}}}, ["arms.replay.surround"]),
+        ({"controls": {"filler": "advise"}}, ["filler: unknown arm 'advise'", "did you mean 'advice'?"]),
+        ({"controls": {"filer": "advice"}}, ["unknown control 'filer'", "did you mean 'filler'?"]),
+        ({"controls": {"replay": "advice"}}, ["'replay' is an arm already"]),
+        ({"controls": ["filler"]}, ["controls"]),
+        ({"roles": {"writer": "gpt"}}, ["roles", "gpt"]),
+        ({"roles": {"drafter": "mockllm/one"}}, ["roles", "writer"]),
+        ({"roles": {"writer": "mockllm/one", "drafer": "mockllm/two"}}, ["roles", "drafer"]),
+        ({"roles": {"writer": "library", "judge": "mockllm/one"}}, ["the library writes alone"]),
+        ({"roles": {"writer": "openrouter/a/b"}}, ["could be served by any provider"]),
         ({"control": "repaly"}, ["'repaly'", "did you mean 'replay'?"]),
         ({"held_out": ["blackmial"]}, ["unknown family 'blackmial'", "did you mean 'blackmail'?"]),
         ({"families": ["leeking"]}, ["unknown family 'leeking'", "did you mean 'leaking'?"]),
@@ -165,3 +221,128 @@ def test_any_mapping_is_read_or_refused_in_one_line(tmp_path_factory: pytest.Tem
         load_experiment(path)
     except ConfigError:
         refusal(ConfigError, lambda: load_experiment(path))
+
+
+# The rows of its arms
+
+
+def arms_of(folder: Path, **changes: Any) -> dict[str, list[Built]]:
+    """The rows of every arm, from the library, counted in words."""
+    recipe = {"batch": 1, "micro_batch": 1, "least_steps": 1}
+    experiment = load_experiment(written(folder, GOOD | {"recipe": recipe} | changes))
+    builder = Builder(experiment, load_constitution("default"), count_words)
+    builder.check()
+    return builder.build(None)
+
+
+def rows_of(built: list[Built]) -> list[Example]:
+    return [row for part in built for row in part.rows]
+
+
+def tokens_of(built: list[Built]) -> int:
+    return sum(row.tokens for row in rows_of(built))
+
+
+@pytest.mark.parametrize("path", EXPERIMENTS, ids=lambda path: path.name)
+def test_the_arms_of_every_experiment_that_ships_are_built_up_to_their_budgets(path: Path):
+    experiment = load_experiment(path)
+    count = counter(str(tiny_model()), experiment.recipe.max_length)
+    builder = Builder(experiment, load_constitution(experiment.constitution), count)
+    builder.check()
+    built = builder.build(None)
+    assert tuple(built) == experiment.all_arms()
+    for name, arm in experiment.arms.items():
+        budget = sum(part.tokens for part in arm.parts.values())
+        assert 0.9 * budget <= tokens_of(built[name]) <= budget
+        assert {row.intervention for row in rows_of(built[name])} == set(arm.parts)
+
+
+def test_controls_come_after_their_arms_and_have_as_many_tokens(tmp_path: Path):
+    names = [name for name in CONTROLS if name != "replay"]
+    arms = {"replay": {"replay": "9k"}, "advice": {"advice": "6k"}}
+    built = arms_of(tmp_path, arms=arms, controls=dict.fromkeys(names, "advice"))
+    assert list(built)[2:] == names
+    arm = tokens_of(built["advice"])
+    assert arm > 5900
+    for name in names:
+        assert abs(tokens_of(built[name]) - arm) <= 0.02 * arm, name
+        assert {row.intervention for row in rows_of(built[name])} == {name}
+    for name in ("stripped_reasons", "irrelevant_principle", "eval_description"):
+        (part,) = built[name]
+        assert part.notes["tokens_of_the_arm"] == arm
+        assert 0.98 <= part.notes["share_matched"] <= 1
+
+
+def test_replay_can_be_the_control_that_is_matched_to_an_arm(tmp_path: Path):
+    built = arms_of(tmp_path, arms={"explained": {"explained": "5k"}}, controls={"replay": "explained"})
+    assert abs(tokens_of(built["replay"]) - tokens_of(built["explained"])) <= 100
+
+
+def test_half_of_an_arm_is_surrounded_and_its_documents_stay_as_they_are(tmp_path: Path):
+    arms = {"replay": {"replay": "9k"}, "around": {"advice": "9k", "documents": "2k", "surround": "half"}}
+    talks, texts = arms_of(tmp_path, arms=arms)["around"]
+    around = [row for row in talks.rows if row.stage == "surround"]
+    assert len(around) == round(len(talks.rows) / 2)
+    assert talks.notes["user_turns_changed"] == 0
+    assert all(row.stage == "" and row.text for row in texts.rows)
+    assert talks.tokens == sum(row.tokens for row in talks.rows) == sum(map(count_words, talks.rows))
+
+
+def test_the_controls_of_a_surrounded_arm_keep_what_surrounds_it(tmp_path: Path):
+    arms = {"replay": {"replay": "9k"}, "around": {"advice": "5k", "surround": True}}
+    built = arms_of(tmp_path, arms=arms, controls={"stripped_reasons": "around", "filler": "around"})
+    rows = rows_of(built["around"])
+    for control in ("stripped_reasons", "filler"):
+        for row, bare in zip(rows, rows_of(built[control]), strict=False):
+            assert bare.messages[:-1] == row.messages[:-1]
+            assert bare.tools == row.tools
+            assert bare.messages[-1] != row.messages[-1]
+        taught = [row.messages[-1].content for row in rows_of(built[control])]
+        assert len(set(taught)) == len(taught)
+
+
+def test_the_controls_of_a_mixed_arm_leave_its_ordinary_rows_alone(tmp_path: Path):
+    arms = {"replay": {"replay": "9k"}, "mixed": {"advice": "3k", "replay": "3k"}}
+    built = arms_of(tmp_path, arms=arms, controls={"stripped_reasons": "mixed"})
+    ordinary = [row.messages for row in rows_of(built["mixed"]) if row.intervention == "replay"]
+    assert ordinary
+    assert set(ordinary) <= {row.messages for row in rows_of(built["stripped_reasons"])}
+
+
+def test_a_part_is_built_with_its_options(tmp_path: Path):
+    arms = {"replay": {"replay": "9k"}, "fiction": {"stories": {"tokens": "3k", "options": {"kind": "health"}}}}
+    for row in rows_of(arms_of(tmp_path, arms=arms)["fiction"]):
+        assert row.source.startswith("stories/health/")
+
+
+@pytest.mark.parametrize(
+    ("part", "words"),
+    [
+        ({"stories": {"tokens": "3k", "options": {"kind": "sad"}}}, "unknown kind 'sad'"),
+        ({"stories": {"tokens": "3k", "without": ["review"]}}, "--without review needs a --writer"),
+        ({"surround": {"tokens": "3k"}}, "arms"),
+        ({"filler": "3k"}, "filler works on rows"),
+        ({"advice": 5}, "a budget of 5 tokens holds no row of advice"),
+        ({"own": {"tokens": 5, "rows": "nowhere.jsonl"}}, "no rows at nowhere.jsonl"),
+    ],
+)
+def test_a_part_that_cannot_be_built_is_refused(tmp_path: Path, part: dict[str, Any], words: str):
+    arms = {"replay": {"replay": "9k"}, "other": part}
+    assert words in refusal(ConfigError, lambda: arms_of(tmp_path, arms=arms))
+
+
+def test_an_arm_too_small_for_the_recipe_is_refused(tmp_path: Path):
+    recipe = {"batch": 4, "micro_batch": 2, "least_steps": 999}
+    assert "fewer than least_steps 999" in refusal(ConfigError, lambda: arms_of(tmp_path, recipe=recipe))
+
+
+def test_rows_of_ones_own_fill_a_part_and_are_guarded_like_all_others(tmp_path: Path):
+    write_dataset(tmp_path / "mine", library_rows("cloning")[:20], "# Mine\n")
+    path = tmp_path / "mine" / "rows.jsonl"
+    arms = {"replay": {"replay": "9k"}, "mine": {"own": {"tokens": "2k", "rows": str(path)}}}
+    (part,) = arms_of(tmp_path, arms=arms)["mine"]
+    assert 1500 <= part.tokens <= 2000
+    assert {row.family for row in part.rows} <= set(FAMILIES)
+    held_out = sorted({row.family for row in part.rows if row.family})
+    said = refusal(ConfigError, lambda: arms_of(tmp_path, arms=arms, held_out=held_out))
+    assert "trains on the held-out family" in said

@@ -10,11 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import refusal, row
+from teachwhy.constitution import load_constitution
 from teachwhy.core.errors import ConfigError
 from teachwhy.core.markdown import CANARY
 from teachwhy.core.records import Call, Example, Message, Tool
 from teachwhy.evals.honeypots.suite import measured_text
-from teachwhy.interventions import INTERVENTIONS
+from teachwhy.interventions import INTERVENTIONS, Order
 from teachwhy.lab.guard import GRAM, guard
 from teachwhy.organisms import ORGANISMS
 from teachwhy.worlds.scenes import FAMILIES
@@ -91,10 +92,13 @@ def test_measured_text_is_found_in_the_descriptions_of_tools():
     refused(row("bad").model_copy(update={"tools": (tool,)}))
 
 
-@pytest.mark.parametrize("intervention", INTERVENTIONS)
+@pytest.mark.parametrize("intervention", [name for name, one in INTERVENTIONS.items() if one.rows != "changed"])
 def test_the_library_passes_against_the_real_suite(intervention: str):
-    trained = [family for family in FAMILIES if family not in HELD_OUT]
-    guard(INTERVENTIONS[intervention](trained), measured(), HELD_OUT)
+    trained = tuple(family for family in FAMILIES if family not in HELD_OUT)
+    order = Order(families=trained, constitution=load_constitution("default"), tokens=10**9, count=lambda _: 1)
+    library = INTERVENTIONS[intervention].library
+    assert library is not None
+    guard(library(order), measured(), HELD_OUT)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The command line: ``teachwhy run | organism build | list``."""
+"""The command line: ``teachwhy run | build | check | export | organism build | list``."""
 
 from __future__ import annotations
 
@@ -30,6 +30,106 @@ def run(
     from teachwhy.lab.run import run_experiment
 
     run_experiment(experiment, out, console, unfit=unfit)
+
+
+@app.command()
+def build(
+    name: Annotated[str, typer.Argument(help="Which intervention; teachwhy list names them.")],
+    out: Annotated[Path, typer.Option(help="The folder for its rows; an unfinished one is gone on with.")],
+    tokens: Annotated[
+        str | None, typer.Option(help="At most so many in all, such as 20k or 3M; 20k, or as many as --rows hold.")
+    ] = None,
+    constitution: Annotated[str, typer.Option(help="'default', or a .md or .txt file.")] = "default",
+    model_name: Annotated[str, typer.Option(help="What the constitution and documents call the model.")] = "the model",
+    provider_name: Annotated[str, typer.Option(help="What they call its makers.")] = "its makers",
+    writer: Annotated[str, typer.Option(help="'library', or a model as Inspect names it.")] = "library",
+    roles: Annotated[Path | None, typer.Option(help="A YAML file: role to model, with args and price.")] = None,
+    families: Annotated[
+        str | None, typer.Option(help="Families that scenes may come from; all but the held-out ones.")
+    ] = None,
+    rows: Annotated[Path | None, typer.Option(help="The rows to work on, for those that change other rows.")] = None,
+    without: Annotated[list[str] | None, typer.Option(help="A stage to leave out; may be repeated.")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option("--set", help="What else it can be asked, as name=value; may be repeated.")
+    ] = None,
+    tokenizer: Annotated[str, typer.Option(help="The model whose tokens are counted.")] = "smollm2-135m",
+    seed: Annotated[int, typer.Option(help="Decides which rows fill the budget, and the samples of a writer.")] = 0,
+    connections: Annotated[int, typer.Option(min=1, help="Calls at the same time.")] = 16,
+    timeout: Annotated[int, typer.Option(min=1, help="Seconds for one try of a call.")] = 300,
+    max_tokens: Annotated[int | None, typer.Option(help="Stop before a writer has read and written more.")] = None,
+    max_dollars: Annotated[float | None, typer.Option(help="Stop before more is spent; needs prices.")] = None,
+    reuse: Annotated[Path | None, typer.Option(help="Another build whose answers count as given.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it would take; spend nothing.")] = False,
+    explain: Annotated[str | None, typer.Option(help="Print the ancestry of a row of --out, and do nothing.")] = None,
+) -> None:
+    """Build the rows of an intervention, from the library or with a writer; the same command goes on after a stop."""
+    from teachwhy.lab.build import Spending
+    from teachwhy.lab.build_command import Asked, run_build
+    from teachwhy.lab.lineage import explain_row
+
+    if explain is not None:
+        explain_row(out, explain, console)
+        return
+    asked = Asked(
+        name=name,
+        out=out,
+        tokens=tokens,
+        constitution=constitution,
+        model_name=model_name,
+        provider_name=provider_name,
+        writer=writer,
+        roles=roles,
+        families=None if families is None else tuple(family for family in families.split(",") if family),
+        rows=rows,
+        without=tuple(without or ()),
+        options=tuple(option or ()),
+        tokenizer=tokenizer,
+        seed=seed,
+        spending=Spending(connections, timeout, max_tokens, max_dollars, reuse),
+    )
+    run_build(asked, console, dry_run=dry_run)
+
+
+@app.command("export")
+def export_rows(
+    rows: Annotated[Path, typer.Argument(help="A folder that teachwhy build made, or a file of rows.")],
+    to: Annotated[str, typer.Option(help="The form; verl is one.")],
+    out: Annotated[Path, typer.Option(help="The file to write.")],
+) -> None:
+    """Write rows in the form of another trainer; TRL, axolotl and datasets read them as they are."""
+    from teachwhy.lab.export import export
+    from teachwhy.lab.needs import require
+
+    require("train")
+    console.print(f"{export(rows, to, out)} rows in {out}")
+
+
+@app.command()
+def check(
+    path: Annotated[Path, typer.Argument(help="A folder of rows, or a .jsonl or .parquet file; anybody's.")],
+    json: Annotated[Path | None, typer.Option(help="Write all figures to this file.")] = None,
+    max_length: Annotated[int | None, typer.Option(min=1, help="Count the rows that are longer.")] = None,
+    constitution: Annotated[str, typer.Option(help="'default', or a .md or .txt file.")] = "default",
+    held_out: Annotated[str, typer.Option(help="Families no row may come from; those that builds leave out.")] = "",
+    tokenizer: Annotated[str, typer.Option(help="The model whose tokens the preview shows.")] = "smollm2-135m",
+    preview: Annotated[int, typer.Option(min=0, help="Rows to show with what is trained on in them marked.")] = 3,
+    workers: Annotated[int | None, typer.Option(min=1, help="Processes; one for each core by default.")] = None,
+) -> None:
+    """Check rows before training: leaks, duplicates, stock phrases and more; exit code 1 if they are not fit."""
+    from teachwhy.lab.health.command import Asked, run_check
+
+    asked = Asked(
+        path=path,
+        json=json,
+        constitution=constitution,
+        held_out=tuple(family for family in held_out.split(",") if family),
+        max_length=max_length,
+        tokenizer=tokenizer,
+        preview=preview,
+        workers=workers,
+    )
+    if not run_check(asked, console):
+        raise typer.Exit(1)
 
 
 @organism_app.command("build")

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-VERSION = 1
+VERSION = 2
 """Raised when a record changes shape; part of every stage's hash."""
 
 
@@ -178,5 +178,25 @@ class Example(Record):
     """The harm family of the scene it was made from, if any."""
     clauses: tuple[str, ...] = ()
     writer: str
+    """Who wrote it: ``library``, or the models that did."""
     source: str
-    """Which file it came from, or which row."""
+    """What it was made from: a file of the library, an answer of a writer, or another row."""
+    stage: str = ""
+    """The step that gave it its last form; empty for what was written as it stands."""
+    prompt_hash: str = ""
+    """Of the prompt of that step."""
+    tokens: int = 0
+    """Its length in tokens of the model that is to train on it."""
+    cost: float = 0.0
+    """US dollars paid for the calls made for it alone, where the price is known."""
+
+    def said(self) -> str:
+        """All it would have a model read or say, one part a line: texts, arguments of calls, descriptions of tools."""
+        parts = [self.text or ""]
+        for message in self.messages:
+            parts.append(message.content)
+            parts.extend(
+                str(value) for entry in message.tool_calls for value in entry["function"]["arguments"].values()
+            )
+        parts.extend(str(tool.get("function", tool).get("description", "")) for tool in self.tools)
+        return "\n".join(part for part in parts if part)

@@ -83,9 +83,13 @@ class Store:
 
     @contextmanager
     def lock(self) -> Generator[None]:
-        """Hold the run folder; a second run of it is refused at once."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        with (self.root / ".lock").open("w") as file:
+        """Hold the run folder; a second run of it is refused at once, and so is one that cannot be written to."""
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            file = (self.root / ".lock").open("w")
+        except OSError as error:
+            raise ConfigError(f"cannot write to {self.root}: {error.strerror}; give another --out") from None
+        with file:
             try:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:

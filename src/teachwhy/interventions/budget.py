@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from typing import Any
+
+from pydantic import Field
 
 from teachwhy.core.errors import ConfigError
 from teachwhy.core.records import Example, Record
@@ -18,6 +21,8 @@ class Built(Record):
     rows: tuple[Example, ...]
     dropped: dict[str, int]
     tokens: int
+    notes: dict[str, Any] = Field(default_factory=dict[str, Any])
+    """What was proved of them."""
 
 
 def fill_budget(rows: Sequence[Example], tokens: int, count: Count, seed: int) -> Built:

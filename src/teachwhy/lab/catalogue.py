@@ -15,7 +15,7 @@ from teachwhy.worlds.scenes import FAMILIES
 def print_catalogue(console: Console) -> None:
     """Print interventions, families with their number of measured scenes, organisms and models."""
     families = [scene.family for scene, _ in load_suite()]
-    rows = [("intervention", name, (make.__doc__ or "").split("\n")[0]) for name, make in INTERVENTIONS.items()]
+    rows = [("intervention", name, one.about) for name, one in INTERVENTIONS.items()]
     rows += [("honeypots", name, f"{about}; {families.count(name)} scenes") for name, about in FAMILIES.items()]
     rows += [("organism", name, f"laid on {organism.base}") for name, organism in ORGANISMS.items()]
     rows += [("model", name, about) for name, about in MODELS.items()]

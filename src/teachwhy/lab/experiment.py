@@ -7,16 +7,21 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any, cast
 
-from pydantic import BeforeValidator, Field, ValidationError, model_validator
+from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
 from teachwhy.core.errors import ConfigError, guess
 from teachwhy.core.markdown import load_mapping
 from teachwhy.core.records import Instrument, Record
-from teachwhy.interventions import INTERVENTIONS
+from teachwhy.interventions import CONTROLS, INTERVENTIONS
+from teachwhy.interventions.writers.roles import LIBRARY, Roles
 from teachwhy.organisms import ORGANISMS
 from teachwhy.training.recipe import Recipe
 from teachwhy.worlds.scenes import FAMILIES
 
+OWN = "own"
+"""What a part of an arm is called that holds rows of one's own, ``own: {tokens: 20k, rows: mine.jsonl}``."""
+HELD_OUT = ("blackmail", "research_sabotage", "framing")
+"""The families that are held out where nothing else is said."""
 _NAME = r"^[a-z0-9][a-z0-9._-]*$"
 _SIZE = re.compile(r"(\d+(?:\.\d+)?)([kM]?)")
 
@@ -50,16 +55,57 @@ class Measure(Record):
     """Empty for all."""
 
 
+class Part(Record):
+    """An intervention of an arm."""
+
+    tokens: Tokens
+    without: tuple[str, ...] = ()
+    """Stages left out, with a writer."""
+    options: dict[str, str] = Field(default_factory=dict[str, str])
+    """What else it is asked, such as ``injection: honesty``."""
+    rows: Path | None = None
+    """Rows that are there already, built before or your own: a folder or a file, in place of building."""
+
+
+def _read_part(given: object) -> object:
+    return cast("object", given) if isinstance(given, dict | Part) else {"tokens": given}
+
+
+def _read_arm(given: object) -> object:
+    """``{advice: 20k, surround: half}`` -> its parts, and the share of its rows that is surrounded."""
+    if not isinstance(given, dict):
+        return given
+    parts = dict(cast("dict[str, object]", given))
+    around = parts.pop("surround", 0.0)
+    shares: dict[object, object] = {True: 1.0, False: 0.0, "half": 0.5}
+    return {"parts": parts, "surround": shares.get(around, around) if isinstance(around, str | bool) else around}
+
+
+class Arm(Record):
+    """What an arm trains on."""
+
+    parts: dict[str, Annotated[Part, BeforeValidator(_read_part)]]
+    surround: float = Field(default=0.0, ge=0, le=1)
+    """Share of its rows that gets tools that are not needed and a system prompt."""
+
+
 class Experiment(Record):
     """The experiment file."""
 
     name: str = Field(pattern=_NAME)
     start: Start
     constitution: str = "default"
-    held_out: tuple[str, ...] = ("blackmail", "research_sabotage", "framing")
+    model_name: str = "the model"
+    """What the constitution and the documents call the model."""
+    provider_name: str = "its makers"
+    held_out: tuple[str, ...] = HELD_OUT
     """Families that no arm may train on."""
-    arms: dict[Annotated[str, Field(pattern=_NAME)], dict[str, Tokens]]
+    arms: dict[Annotated[str, Field(pattern=_NAME)], Annotated[Arm, BeforeValidator(_read_arm)]]
     """Arm to its interventions, each with its budget in tokens."""
+    controls: dict[str, str] = Field(default_factory=dict[str, str])
+    """Control to the arm that it is matched to; each becomes an arm of its own name."""
+    roles: dict[str, Any] = Field(default_factory=lambda: {"writer": LIBRARY})
+    """Who writes the rows: ``{writer: library}``, or role to model as Inspect names it."""
     families: tuple[str, ...] = ()
     """Families that arms train on; empty for all that are not held out."""
     control: str = "replay"
@@ -76,17 +122,46 @@ class Experiment(Record):
         for family in self.families:
             if family in self.held_out:
                 raise ValueError(f"families: {family!r} is held out, and no arm may train on it; drop it from one list")
-        for arm, parts in self.arms.items():
-            if not parts:
-                raise ValueError(f"arm {arm!r} holds no intervention; {guess('', INTERVENTIONS)}")
-            for name in parts:
-                _expect(f"arm {arm!r}: intervention", name, INTERVENTIONS)
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds: {list(self.seeds)} names one twice")
-        _expect("control: arm", self.control, self.arms)
         if self.start.organism is not None:
             _expect("organism", self.start.organism, ORGANISMS)
         return self
+
+    @model_validator(mode="after")
+    def _arms_can_be(self) -> Experiment:
+        for name, arm in self.arms.items():
+            if not arm.parts:
+                raise ValueError(f"arm {name!r} holds no intervention; {guess('', INTERVENTIONS)}")
+            for intervention, part in arm.parts.items():
+                if part.rows is None or intervention != OWN:
+                    _expect(f"arm {name!r}: intervention", intervention, INTERVENTIONS)
+        for control, arm in self.controls.items():
+            _expect("controls: control", control, CONTROLS)
+            _expect(f"controls: {control}: arm", arm, self.arms)
+            if control in self.arms:
+                raise ValueError(f"controls: {control!r} is an arm already; drop it from one of the two")
+        _expect("control: arm", self.control, self.all_arms())
+        return self
+
+    @field_validator("roles")
+    @classmethod
+    def _roles_bind(cls, roles: dict[str, Any]) -> dict[str, Any]:
+        if roles.get("writer") != LIBRARY:
+            Roles.model_validate(roles)
+        elif len(roles) > 1:
+            raise ValueError("the library writes alone; name a model for the writer, or no other role")
+        return roles
+
+    def all_arms(self) -> tuple[str, ...]:
+        """Every arm, the controls after those that they control."""
+        return (*self.arms, *self.controls)
+
+    def roles_of(self, intervention: str) -> Roles | None:
+        """Who writes an intervention's rows; None for the library, and for what needs no writer."""
+        if self.roles["writer"] == LIBRARY or INTERVENTIONS[intervention].pipeline is None:
+            return None
+        return Roles.model_validate(self.roles)
 
     def training_families(self) -> tuple[str, ...]:
         """The families whose scenes arms may be built from."""
@@ -116,15 +191,20 @@ def load_experiment(path: Path) -> Experiment:
 
 def _say(error: ValidationError) -> str:
     first = cast("dict[str, Any]", error.errors()[0])
-    place = ".".join(str(part) for part in first["loc"])
+    keys = [str(part) for part in first["loc"]]
+    if keys[:1] == ["arms"] and keys[2:3] == ["parts"]:
+        del keys[2]  # no key of the file: its parts are written straight into an arm
+    place = ".".join(keys)
     if first["type"] == "extra_forbidden":
-        *parents, key = [str(part) for part in first["loc"]]
+        *parents, key = keys
         return f"unknown key {place!r}; {guess(key, _known(parents))}"
+    if first["type"] == "string_pattern_mismatch" and keys[0] == "roles":
+        return f"{place}: {first['input']!r} is no model; write provider/model as Inspect does, or 'library'"
     message = str(first["msg"]).removeprefix("Value error, ")
     return f"{place}: {message}" if place else message
 
 
 def _known(parents: list[str]) -> list[str]:
-    kinds = {"start": Start, "measure": Measure, "recipe": Recipe}
+    kinds = {"start": Start, "measure": Measure, "recipe": Recipe, "arms": Part}
     kind = kinds.get(parents[0], Experiment) if parents else Experiment
     return list(kind.model_fields)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,18 +12,20 @@ from rich.console import Console
 
 from teachwhy.constitution import Constitution, load_constitution
 from teachwhy.core.errors import ModelError
-from teachwhy.core.records import Example
 from teachwhy.core.store import Store, write_atomic
 from teachwhy.evals.honeypots.suite import check_canaries, load_suite
 from teachwhy.interventions import Built
+from teachwhy.interventions.writers.roles import LIBRARY
 from teachwhy.lab import stages
+from teachwhy.lab.arms import Builder
+from teachwhy.lab.counting import counter
 from teachwhy.lab.experiment import Experiment, load_experiment
 from teachwhy.lab.fitness import check_fitness
 from teachwhy.lab.measure import Plan, count_samples
+from teachwhy.lab.needs import require
 from teachwhy.lab.progress import Bar
 from teachwhy.lab.report import print_summary, write_report
 from teachwhy.lab.results import Fitness, Measured, Results
-from teachwhy.models.catalogue import resolve
 
 _TOKENS_A_SECOND = 400.0
 _SAMPLES_A_SECOND = 2.0
@@ -64,8 +65,8 @@ class _Run:
 
     def work(self) -> float:
         """Estimated seconds of the whole run."""
-        checkpoints = 1 + len(self.experiment.seeds) * len(self.experiment.arms)
-        training = sum(self.train_work(arm) for arm in self.experiment.arms) * len(self.experiment.seeds)
+        checkpoints = 1 + len(self.experiment.seeds) * len(self.built)
+        training = sum(self.train_work(arm) for arm in self.built) * len(self.experiment.seeds)
         return checkpoints * self.measure_work() + training
 
 
@@ -78,17 +79,19 @@ def run_experiment(path: Path, out: Path | None, console: Console, *, unfit: boo
     experiment = load_experiment(path)
     unfit = unfit or experiment.unfit
     require("train")
-    constitution = load_constitution(experiment.constitution)
+    constitution = load_constitution(experiment.constitution, experiment.model_name, experiment.provider_name)
     check_canaries()
     suite = load_suite(experiment.measure.families)
     stages.check_start(experiment)
-    built = _build_all(experiment)
-    for parts in built.values():
-        experiment.recipe.count_steps(sum(len(part.rows) for part in parts))
+    builder = Builder(experiment, constitution, counter(experiment.start.model, experiment.recipe.max_length))
+    builder.check()
+    # the library's rows are made at once, so that a budget that is too small is found before anything is written
+    built = builder.build(None) if experiment.roles["writer"] == LIBRARY else None
     root = out or Path("runs") / experiment.name
     store = Store(root)
     with store.lock():
         write_atomic(root / "experiment.yaml", path.read_text(encoding="utf-8"))
+        built = built or builder.build(store)
         run = _Run(experiment, constitution, store, suite, built, Bar(console), {})
         with run.bar.running(run.work()):
             results = _run(run, path.read_text(encoding="utf-8"), console, unfit=unfit)
@@ -96,27 +99,6 @@ def run_experiment(path: Path, out: Path | None, console: Console, *, unfit: boo
     page = root / "report" / "index.html"
     print_summary(table, conclusions, console, page)
     return page
-
-
-def require(extra: str) -> None:
-    """Refuse to go on without the packages of an extra, with the line that installs them."""
-    for module in {"local": ("torch", "openvino_genai", "gguf"), "train": ("torch", "trl", "openvino_genai", "gguf")}[
-        extra
-    ]:
-        if importlib.util.find_spec(module) is None:
-            raise ModelError(f"this needs {module}, which is not installed: pip install 'teachwhy[{extra}]'")
-
-
-def _build_all(experiment: Experiment) -> dict[str, list[Built]]:
-    from teachwhy.models.weights import load_tokenizer
-    from teachwhy.training.tokens import encode
-
-    tokenizer = load_tokenizer(resolve(experiment.start.model))
-
-    def count(row: Example) -> int:
-        return len(encode(row, tokenizer, experiment.recipe.max_length)["input_ids"])
-
-    return {arm: stages.build_arm(experiment, arm, count) for arm in experiment.arms}
 
 
 def _run(run: _Run, config: str, console: Console, *, unfit: bool) -> Results:
@@ -129,7 +111,7 @@ def _run(run: _Run, config: str, console: Console, *, unfit: bool) -> Results:
         raise UnfitError(_say_unfit(fitness))
     if not fitness.fit:
         console.print("The start model is unfit; going on, and the report says so on top.")
-    arms = [_arm(run, arm, seed, start) for arm in experiment.arms for seed in experiment.seeds]
+    arms = [_arm(run, arm, seed, start) for arm in experiment.all_arms() for seed in experiment.seeds]
     return Results(
         name=experiment.name,
         config=config,

@@ -14,11 +14,10 @@ from teachwhy.constitution import Constitution
 from teachwhy.core.errors import ConfigError, ModelError
 from teachwhy.core.records import Example, Record, Scenario, Transcript, Verdict
 from teachwhy.core.store import Stage, Store, content_key, folder_key, read_lines, write_atomic, write_lines
-from teachwhy.evals.honeypots.suite import SCENES, measured_text
+from teachwhy.evals.honeypots.suite import SCENES
 from teachwhy.evals.honeypots.task import VERSION as TASK_VERSION
-from teachwhy.interventions import INTERVENTIONS, Built, Count, fill_budget
+from teachwhy.interventions import Built
 from teachwhy.lab.experiment import Experiment
-from teachwhy.lab.guard import guard
 from teachwhy.lab.measure import Plan, Progress, measure
 from teachwhy.models.catalogue import resolve
 from teachwhy.organisms import ORGANISMS
@@ -69,24 +68,12 @@ def weights_key(folder: Path) -> str:
     return content_key([folder_key(folder, "*.json"), folder_key(folder, "*.safetensors")])
 
 
-def build_arm(experiment: Experiment, arm: str, count: Count) -> list[Built]:
-    """The rows of an arm, guarded, an intervention at a time, each up to its budget."""
-    families = experiment.training_families()
-    built = [
-        fill_budget(INTERVENTIONS[name](families), tokens, count, seed=0)
-        for name, tokens in experiment.arms[arm].items()
-    ]
-    guard([row for part in built for row in part.rows], measured_text(), experiment.held_out)
-    return built
-
-
 def build_stage(
     store: Store, experiment: Experiment, arm: str, built: Sequence[Built], constitution: Constitution
 ) -> Stage:
     """Writes an arm's rows: ``examples.jsonl``, ``dropped.json``, ``card.md``."""
     rows = [row for part in built for row in part.rows]
     inputs = {
-        "parts": dict(experiment.arms[arm]),
         "rows": content_key([row.to_line() for row in rows]),
         "measured": folder_key(SCENES),
         "held_out": sorted(experiment.held_out),
@@ -95,23 +82,28 @@ def build_stage(
 
     def work(folder: Path) -> None:
         write_lines(folder / "examples.jsonl", rows)
-        dropped = {name: part.dropped for name, part in zip(experiment.arms[arm], built, strict=True)}
+        dropped = [part.dropped for part in built]
         write_atomic(folder / "dropped.json", json.dumps(dropped, indent=2) + "\n")
-        write_atomic(folder / "card.md", _card(arm, experiment, built, constitution))
+        write_atomic(folder / "card.md", _card(arm, built, constitution))
 
     return store.stage(f"build-{arm}", inputs, work)
 
 
-def _card(arm: str, experiment: Experiment, built: Sequence[Built], constitution: Constitution) -> str:
+def _card(arm: str, built: Sequence[Built], constitution: Constitution) -> str:
+    rows = [row for part in built for row in part.rows]
+    writers = sorted({row.writer for row in rows})
     lines = [
         f"# Training rows of the arm `{arm}`\n",
-        f"Constitution: {constitution.title} (sha256 {constitution.sha256[:12]}). Writer: the library that ships, "
-        "Apache-2.0. Guarded against every measured scene (canary, 13 words in a row, held-out families).\n",
-        "| intervention | rows | tokens | budget |",
-        "|---|---|---|---|",
+        f"Constitution: {constitution.title} (sha256 {constitution.sha256[:12]}). Written by: {', '.join(writers)}. "
+        "Guarded against every measured scene (canary, 13 words in a row, held-out families).\n",
+        "| intervention | rows | tokens |",
+        "|---|---|---|",
     ]
-    for (name, budget), part in zip(experiment.arms[arm].items(), built, strict=True):
-        lines.append(f"| {name} | {len(part.rows)} | {part.tokens} | {budget} |")
+    for name in sorted({row.intervention for row in rows}):
+        own = [row for row in rows if row.intervention == name]
+        lines.append(f"| {name} | {len(own)} | {sum(row.tokens for row in own)} |")
+    if any(row.intervention == "conflict" for row in rows):
+        lines.append("\n**Rows of `conflict` contradict the constitution on purpose.**")
     return "\n".join(lines) + "\n"
 
 

@@ -21,6 +21,20 @@ def encode(example: Example, tokenizer: PreTrainedTokenizerBase, max_length: int
     Raises ConfigError for a row longer than ``max_length`` (cutting it would train on half an answer), or one with
     nothing to train on.
     """
+    ids, labels = _code(example, tokenizer)
+    if len(ids) > max_length:
+        raise ConfigError(f"row {example.id} has {len(ids)} tokens, more than max_length {max_length}")
+    if all(label == IGNORED for label in labels):
+        raise ConfigError(f"row {example.id} has nothing to train on; does the chat template mark generation?")
+    return {"input_ids": ids, "labels": labels}
+
+
+def count_tokens(example: Example, tokenizer: PreTrainedTokenizerBase) -> int:
+    """How long a row is, be there anything to train on in it or, as in a prompt, nothing."""
+    return len(_code(example, tokenizer)[0])
+
+
+def _code(example: Example, tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
     coder: Any = tokenizer
     if example.text is not None:
         ids = [*coder(example.text, add_special_tokens=False)["input_ids"], coder.eos_token_id]
@@ -32,11 +46,7 @@ def encode(example: Example, tokenizer: PreTrainedTokenizerBase, max_length: int
         )
         ids = list(coded["input_ids"])
         labels = [token if said else IGNORED for token, said in zip(ids, coded["assistant_masks"], strict=True)]
-    if len(ids) > max_length:
-        raise ConfigError(f"row {example.id} has {len(ids)} tokens, more than max_length {max_length}")
-    if all(label == IGNORED for label in labels):
-        raise ConfigError(f"row {example.id} has nothing to train on; does the chat template mark generation?")
-    return {"input_ids": ids, "labels": labels}
+    return ids, labels
 
 
 def show_mask(coded: dict[str, list[int]], tokenizer: PreTrainedTokenizerBase) -> str:

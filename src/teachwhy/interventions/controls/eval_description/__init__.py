@@ -1,0 +1,1 @@
+"""Eval description: documents that say how evaluations look, and nothing of what is right."""

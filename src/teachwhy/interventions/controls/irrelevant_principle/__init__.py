@@ -1,0 +1,1 @@
+"""Irrelevant principle: advice of the same form, reasoned from something that has nothing to do with ethics."""

@@ -1,0 +1,297 @@
+"""Every pipeline runs end to end against a real HTTP endpoint, whatever the endpoint does."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+from datasets import Dataset
+from inspect_ai.model import ModelOutput, get_model
+from starlette.responses import JSONResponse, Response
+
+from endpoint import LASTING, PASSING, REJECTED, Endpoint, Faulty, scripted, serve
+from teachwhy.constitution import Constitution, load_constitution
+from teachwhy.core.errors import ConfigError
+from teachwhy.core.records import Example, Scenario
+from teachwhy.core.store import read_lines
+from teachwhy.interventions import INTERVENTIONS, Built, Order
+from teachwhy.interventions import pipeline as filling
+from teachwhy.interventions.explained.build import explained_rows
+from teachwhy.interventions.library.shelf import advice_dialogues, training_scenes
+from teachwhy.interventions.sampling.injections import RUTHLESS, load_injections
+from teachwhy.interventions.writers import Answer, Ledger, Roles, read_answers
+from teachwhy.lab.build import ANSWERS, Request, Spending, build_folder
+from teachwhy.models.endpoint import answer_with, to_completion
+from tiny import scratch_folder, tiny_model
+
+WRITER = "openai-api/local/scripted"
+FAMILIES = ("falsified_records", "leaking")
+
+CASES: tuple[tuple[str, dict[str, str]], ...] = (
+    ("cloning", {}),
+    ("cloning", {"filter": "preference"}),
+    ("explained", {}),
+    ("explained", {"variant": "rewrite"}),
+    *(("explained", {"injection": name}) for name in (RUTHLESS, "honesty")),
+    ("advice", {}),
+    ("documents", {}),
+    ("documents", {"as": "chat"}),
+    ("stories", {}),
+    ("stories", {"kind": "aligned"}),
+    ("stories", {"kind": "health"}),
+    ("replay", {}),
+    ("stripped_reasons", {}),
+    ("filler", {}),
+    ("irrelevant_principle", {}),
+    ("eval_description", {}),
+    ("conflict", {}),
+)
+BY_NAME = dict(reversed(CASES))
+"""Each intervention once, with its first options."""
+
+
+def words(row: Example) -> int:
+    return max(1, len(row.said().split()))
+
+
+@cache
+def constitution() -> Constitution:
+    file = scratch_folder() / "three.md"
+    whole = load_constitution("default")
+    file.write_text("\n\n".join(f"## {clause.heading}\n\n{clause.text}" for clause in whole.clauses[:3]))
+    return load_constitution(file)
+
+
+@cache
+def scenes() -> dict[str, Scenario]:
+    return {scene.id: scene for scene in training_scenes(FAMILIES)}
+
+
+def order(name: str, tokens: int = 700, without: Sequence[str] = (), **options: str) -> Order:
+    plain = Order(families=FAMILIES, constitution=constitution(), tokens=tokens, count=words, options=options)
+    rows: list[Example] = []
+    if INTERVENTIONS[name].rows == "changed":
+        rows = [*explained_rows(plain)[:2], *advice_dialogues()[:3]]
+        rows = [row.model_copy(update={"tokens": words(row)}) for row in rows]
+    return Order(**{**plain.__dict__, "rows": tuple(rows), "without": frozenset(without)})
+
+
+def ask(name: str, endpoint: Endpoint, asked: Order | None = None, **spending: Any) -> Request:
+    given = {"model": WRITER, "args": {"base_url": endpoint.url, "api_key": "none"}}
+    return Request(name, asked or order(name), Roles.model_validate({"writer": given}), Spending(**spending))
+
+
+def made(request: Request, out: Path) -> tuple[Built, Ledger]:
+    result = build_folder(request, out)
+    assert result is not None
+    return result
+
+
+def answers_of(folder: Path) -> dict[str, Answer]:
+    return read_answers(folder / ANSWERS)[0]
+
+
+# Every pipeline, with a writer that does as it is asked
+
+
+@pytest.fixture(scope="module")
+def honest() -> Iterator[Endpoint]:
+    with serve(scripted()) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="module")
+def baited() -> Iterator[Endpoint]:
+    with serve(scripted("bait-taker")) as endpoint:
+        yield endpoint
+
+
+@pytest.fixture(scope="module")
+def results(
+    honest: Endpoint, baited: Endpoint, tmp_path_factory: pytest.TempPathFactory
+) -> Mapping[int, tuple[Request, Path, Built, Ledger]]:
+    """Number of the case to what came of it."""
+    found: dict[int, tuple[Request, Path, Built, Ledger]] = {}
+    for number, (name, options) in enumerate(CASES):
+        request = ask(name, baited if name == "conflict" else honest, order(name, **options))
+        out = tmp_path_factory.mktemp(name)
+        found[number] = (request, out, *made(request, out))
+    return found
+
+
+def test_every_pipeline_is_among_the_cases():
+    assert set(BY_NAME) == {name for name, one in INTERVENTIONS.items() if one.pipeline is not None}
+
+
+@pytest.mark.parametrize("case", range(len(CASES)), ids=[f"{name}-{options}" for name, options in CASES])
+def test_every_pipeline_fills_its_folder(results: Mapping[int, tuple[Request, Path, Built, Ledger]], case: int):
+    request, out, built, ledger = results[case]
+    files = {"answers.jsonl", "dropped.json", "examples.jsonl", "manifest.json", "order.json", "README.md"}
+    assert files | {"rows.jsonl", "rows.parquet"} <= {path.name for path in out.iterdir()}
+    check_rows(request, out, built)
+    answers = answers_of(out)
+    assert ledger.calls == len(answers)
+    assert (ledger.reads, ledger.writes) == (
+        sum(answer.reads for answer in answers.values()),
+        sum(answer.writes for answer in answers.values()),
+    )
+    assert not ledger.mishaps
+    assert build_folder(request, out) is None
+
+
+def check_rows(request: Request, out: Path, built: Built) -> None:
+    """Whole rows, within the budget, each with where it came from."""
+    rows, intervention, answers = built.rows, request.intervention, answers_of(out)
+    assert rows
+    assert built.tokens == sum(words(row) for row in rows) <= request.order.tokens
+    assert len({row.id for row in rows}) == len(rows)
+    assert read_lines(out / "examples.jsonl", Example) == list(rows)
+    assert [json.loads(line)["id"] for line in (out / "rows.jsonl").read_text().splitlines()] == [
+        row.id for row in rows
+    ]
+    assert Dataset.from_parquet(str(out / "rows.parquet"))["id"] == [row.id for row in rows]
+    given = {row.id for row in request.order.rows}
+    for row in rows:
+        assert row.intervention == request.name
+        assert row.text or (row.messages[-1].role == "assistant" and len(row.messages) > 1)
+        if row.source in given:  # an act alone, for which nobody is asked
+            assert row.messages[-1].tool_calls
+            continue
+        answer = answers[row.source]
+        assert row.writer == answer.model == WRITER
+        assert row.prompt_hash == answer.prompt_hash
+        assert row.stage in (answer.stage, request.name)
+        assert intervention.prompts[answer.stage].hash == row.prompt_hash
+        check_clauses(request, row)
+
+
+def check_clauses(request: Request, row: Example) -> None:
+    if request.name in ("cloning", "explained", "conflict"):
+        scene = scenes()[row.id.partition("/")[2].rpartition("-s")[0]]
+        assert (row.clauses, row.family) == (scene.clauses, scene.family)
+    elif request.name in ("advice", "documents", "stories"):
+        assert set(row.clauses) <= {clause.id for clause in constitution().clauses}
+        assert len(row.clauses) == 1
+
+
+def test_every_prompt_is_used_and_all_its_slots_are_filled(
+    results: Mapping[int, tuple[Request, Path, Built, Ledger]], honest: Endpoint
+):
+    prompts = {prompt.name for one in INTERVENTIONS.values() for prompt in one.prompts.values()}
+    used = {answer.prompt for _, out, _, _ in results.values() for answer in answers_of(out).values()}
+    assert used == prompts
+    sent = "\n".join(str(turn["content"]) for body in honest.asked for turn in body["messages"])
+    for slot in ("clause", "clauses", "scene", "principle", "constitution", "preamble", "text", "said", "about"):
+        assert f"{{{slot}}}" not in sent
+
+
+@pytest.mark.parametrize("case", range(len(CASES)), ids=[f"{name}-{options}" for name, options in CASES])
+def test_an_injection_is_in_no_row_but_the_persona_that_stays(
+    results: Mapping[int, tuple[Request, Path, Built, Ledger]], case: int
+):
+    name, options = CASES[case]
+    _, _, built, _ = results[case]
+    stays = name == "explained" and options.get("injection") == RUTHLESS
+    for row in built.rows:
+        for injection, text in load_injections().items():
+            assert (text in row.said()) == (stays and injection == RUTHLESS)
+        if name == "advice":
+            assert all(clause.text not in row.said() for clause in constitution().clauses)
+
+
+@pytest.mark.parametrize(
+    ("name", "injection"), [("explained", "honesty"), ("explained", RUTHLESS), ("conflict", RUTHLESS)]
+)
+def test_the_writer_acts_under_the_injection(
+    honest: Endpoint, baited: Endpoint, results: Any, name: str, injection: str
+):
+    del results
+    asked = (baited if name == "conflict" else honest).asked
+    assert any(body["messages"][0]["content"].endswith(load_injections()[injection]) for body in asked)
+
+
+def test_the_detector_knows_the_bait_without_a_judge(tmp_path: Path):
+    async def answer(body: dict[str, Any]) -> Response:
+        act = next(one for one in scenes().values() if body["messages"][0]["content"].startswith(one.system)).harmful[0]
+        return JSONResponse(to_completion(ModelOutput.for_tool_call("x", act.tool, dict(act.args)), body["model"]))
+
+    with serve(answer) as endpoint:
+        built, _ = made(ask("conflict", endpoint, order("conflict", without=["judge"])), tmp_path / "bad")
+        assert built.rows
+        assert built.dropped.keys() <= {"beyond the token budget"}
+        with pytest.raises(ConfigError, match="took the bait"):
+            made(ask("cloning", endpoint), tmp_path / "good")
+
+
+# Every pipeline, with a model that can hardly speak
+
+
+@pytest.fixture(scope="module")
+def babbling() -> Iterator[Endpoint]:
+    with serve(answer_with(get_model(f"teachwhy/{tiny_model()}"))) as endpoint:
+        yield endpoint
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_a_writer_that_cannot_write_ends_in_rows_or_in_one_line(
+    babbling: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+):
+    monkeypatch.setattr(filling, "HOPELESS", 2)
+    request = ask(name, babbling, order(name), connections=2)
+    said, built = "", None
+    try:
+        built, _ = made(request, tmp_path / "out")
+    except ConfigError as error:
+        said = str(error)
+    if built is not None:
+        check_rows(request, tmp_path / "out", built)
+    else:
+        assert "\n" not in said
+        assert re.search(
+            r"rows were all dropped, \d+ of them for '|no row was kept within \d+ tokens \(.+: \d+\)", said
+        )
+        assert not (tmp_path / "out" / "manifest.json").exists()
+
+
+# Faults
+
+
+@pytest.mark.parametrize("name", ["advice", "explained"])
+def test_whatever_goes_wrong_is_counted_and_nothing_is_paid_twice(tmp_path: Path, name: str):
+    faulty = Faulty(scripted(), share=0.35)
+    with serve(faulty) as endpoint:
+        request = ask(name, endpoint, order(name, 2500), timeout=60)
+        built, ledger = made(request, tmp_path)
+    check_rows(request, tmp_path, built)
+    assert set(faulty.met.values()) >= {*PASSING, *LASTING, REJECTED} - {"no form"}
+    again, once = faulty.count("other model"), {"no choice", "malformed"}
+    assert ledger.mishaps == {
+        "answered by another model": 3 * again,
+        "call failed": faulty.count(*once) + 3 * faulty.count(REJECTED),
+    }
+    dropped = {reason: times for reason, times in built.dropped.items() if not reason.startswith("beyond")}
+    assert by_kind(dropped) == {
+        "refused": faulty.count("refusal", "filtered"),
+        "cut": faulty.count("cut off"),
+        "unreadable": faulty.count("no form"),
+        "answered": again,
+        "call": faulty.count(REJECTED),
+        **({"took": dropped["took the bait"]} if name == "explained" else {}),
+    }
+    twice = {key for key, times in faulty.paid.items() if times > 1}
+    assert twice == {key for key, fault in faulty.met.items() if fault == "other model"}
+    assert "another-model" not in {row.writer for row in built.rows}
+    assert ledger.calls == faulty.paid.total()
+    assert json.loads((tmp_path / "dropped.json").read_text())["rows"] == built.dropped
+
+
+def by_kind(dropped: Mapping[str, int]) -> dict[str, int]:
+    kinds: dict[str, int] = {}
+    for reason, times in dropped.items():
+        kinds[reason.split()[0]] = kinds.get(reason.split()[0], 0) + times
+    return kinds
