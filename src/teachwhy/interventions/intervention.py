@@ -49,6 +49,13 @@ class Step:
     calls: float
     """Calls for each row that is kept, roughly."""
     optional: bool = True
+    when: tuple[str, str] | None = None
+    """The option, and its value, with which alone this stage is taken."""
+
+    def taken(self, order: Order) -> bool:
+        """Whether an order goes through it."""
+        chosen = self.when is None or order.options.get(self.when[0]) == self.when[1]
+        return chosen and self.name not in order.without
 
 
 Pipeline = Callable[[Order, Writers], AsyncIterator[Item]]

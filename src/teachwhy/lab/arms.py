@@ -9,12 +9,12 @@ from pathlib import Path
 from teachwhy.constitution import Constitution
 from teachwhy.core.records import Example
 from teachwhy.core.store import Store, write_atomic
-from teachwhy.evals.honeypots.suite import measured_text
 from teachwhy.interventions import Built, Count, Order, fill_budget
 from teachwhy.lab.build import Request, build, check_request, write_built
 from teachwhy.lab.dataset import read_examples
 from teachwhy.lab.experiment import Experiment, Part
 from teachwhy.lab.guard import guard
+from teachwhy.lab.health.evals import all_measured_text
 
 _BUILT = "built.json"
 
@@ -49,7 +49,7 @@ class Builder:
             made[control] = [self._part(control, part, store, rows)]
         for parts in made.values():
             rows = [row for built in parts for row in built.rows]
-            guard(rows, measured_text(), self.experiment.held_out)
+            guard(rows, all_measured_text(), self.experiment.held_out)
             self.experiment.recipe.count_steps(len(rows))
         return made
 

@@ -31,7 +31,7 @@ def dataset_card(name: str, inputs: Mapping[str, Any], built: Built, ledger: Led
         f"# Training rows: {name}\n",
         f"{INTERVENTIONS[name].about[0].upper()}{INTERVENTIONS[name].about[1:]}. Made by teachwhy.\n",
         _warning(built.rows),
-        _how(inputs, ledger),
+        _how(inputs, built, ledger),
         _table(["rows", "tokens", "longest row", "shortest row"], [_sizes(built.rows)]),
         "## Dropped\n",
         _counts("reason", built.dropped) or "Nothing.\n",
@@ -54,7 +54,7 @@ def _warning(rows: Sequence[Example]) -> str:
     )
 
 
-def _how(inputs: Mapping[str, Any], ledger: Ledger) -> str:
+def _how(inputs: Mapping[str, Any], built: Built, ledger: Ledger) -> str:
     writer = inputs["writer"]
     models = writer if isinstance(writer, str) else ", ".join(f"{role}: `{model}`" for role, model in writer.items())
     lines = [
@@ -62,8 +62,9 @@ def _how(inputs: Mapping[str, Any], ledger: Ledger) -> str:
         f"- Constitution: sha256 `{inputs['constitution'][:12]}`",
         f"- Budget: {inputs['tokens']} tokens; seed {inputs['seed']}",
     ]
-    if inputs["families"]:
-        lines.append(f"- Families that scenes came from: {', '.join(inputs['families'])}")
+    families = sorted({row.family for row in built.rows if row.family})
+    if families:
+        lines.append(f"- Families that scenes came from: {', '.join(families)}")
     if inputs["without"]:
         lines.append(f"- Stages left out: {', '.join(inputs['without'])}")
     lines += [f"- {option}: {value}" for option, value in inputs["options"].items()]

@@ -37,8 +37,7 @@ def estimate(request: Request) -> Table:
 
 
 def _calls(step: Step, request: Request, rows: int) -> int:
-    left_out = step.name in request.order.without
-    return 0 if left_out else round(step.calls * rows)
+    return round(step.calls * rows) if step.taken(request.order) else 0
 
 
 def _spent(prompt: Prompt, calls: int) -> tuple[int, int]:

@@ -11,8 +11,8 @@ from rich.console import Console
 from teachwhy.core.errors import ConfigError, guess
 from teachwhy.core.records import Example
 from teachwhy.core.store import Stage, Store, content_key, folder_key, write_atomic, write_lines
-from teachwhy.evals.honeypots.suite import measured_text
 from teachwhy.lab.guard import guard
+from teachwhy.lab.health.evals import all_measured_text
 from teachwhy.lab.progress import Bar
 from teachwhy.lab.run import require
 from teachwhy.lab.stages import Checkpoint, train_stage, weights_key
@@ -63,7 +63,7 @@ def _train(organism: Organism, store: Store, bar: Bar) -> list[Stage]:
 
 
 def _rows_stage(store: Store, name: str, rows: list[Example]) -> Stage:
-    guard(rows, measured_text(), held_out=())
+    guard(rows, all_measured_text(), held_out=())
 
     def work(folder: Path) -> None:
         write_lines(folder / "examples.jsonl", rows)

@@ -72,6 +72,10 @@ CLONING = Intervention(
     library=cloning_rows,
     pipeline=cloning_items,
     prompts={**AGENT, **PROMPTS},
-    steps=(Step("act", 1.3, optional=False), Step("judge", 1.1), Step("prefer", 0.0, optional=False)),
+    steps=(
+        Step("act", 1.3, optional=False),
+        Step("judge", 1.1),
+        Step("prefer", 4.0, optional=False, when=("filter", "preference")),
+    ),
     options={"filter": ("bait", "preference")},
 )

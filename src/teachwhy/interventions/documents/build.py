@@ -126,7 +126,12 @@ DOCUMENTS = Intervention(
     library=document_rows,
     pipeline=document_items,
     prompts=PROMPTS,
-    steps=(Step("types", 0.01), Step("subtypes", 0.1), *COMPOSING, Step("as_chat", 0.0, optional=False)),
+    steps=(
+        Step("types", 0.01),
+        Step("subtypes", 0.1),
+        *COMPOSING,
+        Step("as_chat", 1.0, optional=False, when=("as", "chat")),
+    ),
     options={"as": ("text", "chat")},
     row_tokens=700,
 )

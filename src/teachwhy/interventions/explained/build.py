@@ -57,7 +57,9 @@ def _kept(row: Example) -> Example:
 
 
 def explained_items(order: Order, writers: Writers) -> AsyncIterator[Item]:
-    """An item for each scene and sample."""
+    """An item for each scene and sample. Raises ConfigError for an injection where nothing is injected."""
+    if order.options.get("variant") == "rewrite" and "injection" in order.options:
+        raise ConfigError("explained: variant=rewrite samples without an injection; leave one of the two out")
     make = _rewritten if order.options.get("variant") == "rewrite" else _injected
 
     def item(scene: Scenario, sample: int) -> Item:
@@ -97,7 +99,11 @@ EXPLAINED = Intervention(
     library=explained_rows,
     pipeline=explained_items,
     prompts={**AGENT, **PROMPTS},
-    steps=(Step("act", 1.2, optional=False), Step("judge", 1.1), Step("reasons_rewrite", 0.0, optional=False)),
+    steps=(
+        Step("act", 1.2, optional=False),
+        Step("judge", 1.1),
+        Step("reasons_rewrite", 1.0, optional=False, when=("variant", "rewrite")),
+    ),
     options={"injection": (*sorted({*load_injections()}),), "variant": ("sampled", "rewrite")},
     row_tokens=400,
 )

@@ -235,6 +235,9 @@ def _answer(request: _Request, prompt: Prompt, output: ModelOutput, after: Seque
     if usage is not None:
         cached = (usage.input_tokens_cache_read or 0) + (usage.input_tokens_cache_write or 0)
         reads, writes = usage.input_tokens + cached, usage.output_tokens
+    if not reads + writes:
+        # a server that does not count must not make a limit toothless
+        reads, writes = request.most()[0] - request.max_tokens, len(message.text.encode()) // _BYTES_A_TOKEN
     calls = [
         {"type": "function", "function": {"name": call.function, "arguments": call.arguments}}
         for call in message.tool_calls or []
