@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from teachwhy.constitution import load_constitution
@@ -33,30 +34,28 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--delay", type=float, default=0.2, help="seconds that every answer waits")
     given = parser.parse_args()
+    constitution, count = load_constitution("default"), counter("smollm2-135m")
+    order = Order(families=(), constitution=constitution, tokens=given.rows * TOKENS_A_ROW, count=count)
+    roles = Roles.model_validate({"writer": "openai-api/local/form-filler"})
+    request = Request("advice", order, roles, Spending(connections=given.connections))
     with _endpoint(given.delay) as (port, server), tempfile.TemporaryDirectory() as folder:
         os.environ |= {"LOCAL_API_KEY": "none", "LOCAL_BASE_URL": f"http://127.0.0.1:{port}/v1"}
         # libraries are imported on first use, and that is not what is asked here
-        _build(Path(folder) / "first", 5, given.connections)
+        few = replace(request, order=replace(order, tokens=5 * TOKENS_A_ROW))
+        build_folder(few, Path(folder) / "first")
+        came: list[float] = []
         served, busy, begun = _cpu_seconds(server), time.process_time(), time.perf_counter()
-        rows, calls = _build(Path(folder) / "timed", given.rows, given.connections)
+        made = build_folder(request, Path(folder) / "timed", lambda _rows, _tokens: came.append(time.perf_counter()))
         took, busy, served = time.perf_counter() - begun, time.process_time() - busy, _cpu_seconds(server) - served
+    calls = made[1].calls if made else 0
     ideal = calls * given.delay / given.connections
-    print(f"{rows} rows, {calls} calls over {given.connections} connections, {given.delay} s each")
+    print(f"{len(came)} rows, {calls} calls over {given.connections} connections, {given.delay} s each")
     print(f"{took:.1f} s where {ideal:.1f} s is ideal: {ideal / took:.0%}, {calls / took:.0f} calls/s")
+    tenth = len(came) // 10
+    middle, share = came[-tenth] - came[tenth], (len(came) - 2 * tenth) / len(came)
+    print(f"{share * ideal / middle:.0%} without the first and the last tenth of the rows")
     here, there = 1000 * busy / calls, 1000 * served / calls
     print(f"CPU per call: {here:.1f} ms here, {there:.1f} ms at the endpoint; load {os.getloadavg()[0]:.1f}")
-
-
-def _build(out: Path, rows: int, connections: int) -> tuple[int, int]:
-    """How many rows came of it, and how many calls it took."""
-    constitution, count = load_constitution("default"), counter("smollm2-135m")
-    order = Order(families=(), constitution=constitution, tokens=rows * TOKENS_A_ROW, count=count)
-    roles = Roles.model_validate({"writer": "openai-api/local/form-filler"})
-    made = build_folder(Request("advice", order, roles, Spending(connections=connections)), out)
-    if made is None:
-        raise FileExistsError(out)
-    built, ledger = made
-    return len(built.rows), ledger.calls
 
 
 @contextmanager

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import threading
 import time
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -128,28 +127,24 @@ REJECTED = "rejected"
 
 
 class Faulty:
-    """Good answers and faults; which request meets which, its own text decides."""
+    """Good answers and faults: every so manieth request that is new meets the next fault in turn."""
 
-    def __init__(self, good: Answering, share: float) -> None:
+    def __init__(self, good: Answering, every: int) -> None:
         self._good = good
-        self._share = share
+        self._every = every
         self.met: dict[str, str] = {}
-        """Request to the fault that it met."""
+        """Request to the fault that it meets, or to nothing."""
+        self.tries: Counter[str] = Counter()
         self.paid: Counter[str] = Counter()
         """Request to the whole answers that it got."""
-        self._tries: defaultdict[str, int] = defaultdict(int)
 
     async def __call__(self, body: dict[str, Any]) -> Response:
         key = key_of(body)
-        fault = self._draw(key)
-        self._tries[key] += 1
-        if fault == "no form" and "</" not in str(body["messages"][-1]["content"]):
-            fault = ""  # none was asked for
-        if fault:
-            self.met[key] = fault
+        fault = self.met.setdefault(key, self._next(body))
+        self.tries[key] += 1
         if fault == REJECTED:
             return JSONResponse({"error": {"message": "not like this"}}, 400)
-        if fault in PASSING and self._tries[key] == 1:
+        if fault in PASSING and self.tries[key] == 1:
             return PASSING[fault]()
         self.paid[key] += 1
         answer = await self._good(body)
@@ -159,10 +154,12 @@ class Faulty:
             return JSONResponse(completion)
         return answer
 
-    def _draw(self, key: str) -> str:
+    def _next(self, body: dict[str, Any]) -> str:
+        turn, left = divmod(len(self.met), self._every)
         faults = [*PASSING, *LASTING, REJECTED]
-        drawn = int(hashlib.sha256(key.encode()).hexdigest()[:8], 16) / 16**8
-        return faults[int(drawn / self._share * len(faults))] if drawn < self._share else ""
+        fault = faults[turn % len(faults)]
+        asks_for_a_form = "</" in str(body["messages"][-1]["content"])
+        return "" if left or (fault == "no form" and not asks_for_a_form) else fault
 
     def count(self, *faults: str) -> int:
         """Requests that met one of these faults."""

@@ -242,6 +242,7 @@ def test_a_writer_that_cannot_write_ends_in_rows_or_in_one_line(
     babbling: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ):
     monkeypatch.setattr(filling, "HOPELESS", 2)
+    monkeypatch.setattr(filling, "_PATIENCE", 1)
     request = ask(name, babbling, order(name), connections=2)
     said, built = "", None
     try:
@@ -263,7 +264,7 @@ def test_a_writer_that_cannot_write_ends_in_rows_or_in_one_line(
 
 @pytest.mark.parametrize("name", ["advice", "explained"])
 def test_whatever_goes_wrong_is_counted_and_nothing_is_paid_twice(tmp_path: Path, name: str):
-    faulty = Faulty(scripted(), share=0.35)
+    faulty = Faulty(scripted(), every=4)
     with serve(faulty) as endpoint:
         request = ask(name, endpoint, order(name, 2500), timeout=60)
         built, ledger = made(request, tmp_path)

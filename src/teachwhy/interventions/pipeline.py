@@ -109,7 +109,6 @@ async def fill(
     ``guess`` is the length of a row in tokens before any is known. Raises ConfigError when nothing can be kept.
     """
     # a collection walks all that is alive, and libraries for models hold a lot: a third of the time went there
-    gc.collect()
     gc.freeze()
     filling = _Filling(order, writers, guess, told)
     try:
