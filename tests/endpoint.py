@@ -6,7 +6,7 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -41,7 +41,7 @@ def key_of(body: dict[str, Any]) -> str:
 
 
 @contextmanager
-def serve(answer: Answering) -> Iterator[Endpoint]:
+def serve(answer: Answering) -> Generator[Endpoint]:
     """Answers at ``url`` until the block ends."""
     endpoint = Endpoint()
 
@@ -158,8 +158,10 @@ class Faulty:
         turn, left = divmod(len(self.met), self._every)
         faults = [*PASSING, *LASTING, REJECTED]
         fault = faults[turn % len(faults)]
+        # prose is no fault where no form is asked for, nor is an agent that will not do something
         asks_for_a_form = "</" in str(body["messages"][-1]["content"])
-        return "" if left or (fault == "no form" and not asks_for_a_form) else fault
+        no_fault = (fault == "no form" and not asks_for_a_form) or (fault == "refusal" and body.get("tools"))
+        return "" if left or no_fault else fault
 
     def count(self, *faults: str) -> int:
         """Requests that met one of these faults."""

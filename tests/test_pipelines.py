@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,25 +15,24 @@ from typing import Any
 import pytest
 from datasets import Dataset
 from inspect_ai.model import ModelOutput, get_model
+from inspect_ai.model._providers.openai_compatible import OpenAICompatibleAPI
 from starlette.responses import JSONResponse, Response
+from tenacity import wait_none
 
-from endpoint import LASTING, PASSING, REJECTED, Endpoint, Faulty, scripted, serve
-from teachwhy.constitution import Constitution, load_constitution
-from teachwhy.core.errors import ConfigError
+from conftest import refusal
+from endpoint import LASTING, PASSING, REJECTED, Endpoint, Faulty, key_of, scripted, serve
+from orders import FAMILIES, WRITER, answers_of, ask, constitution, made, order, words
+from teachwhy.core.errors import ConfigError, ModelError
 from teachwhy.core.records import Example, Scenario
 from teachwhy.core.store import read_lines
-from teachwhy.interventions import INTERVENTIONS, Built, Order
+from teachwhy.interventions import INTERVENTIONS, Built
 from teachwhy.interventions import pipeline as filling
-from teachwhy.interventions.explained.build import explained_rows
-from teachwhy.interventions.library.shelf import advice_dialogues, training_scenes
+from teachwhy.interventions.library.shelf import training_scenes
 from teachwhy.interventions.sampling.injections import RUTHLESS, load_injections
-from teachwhy.interventions.writers import Answer, Ledger, Roles, read_answers
-from teachwhy.lab.build import ANSWERS, Request, Spending, build_folder
+from teachwhy.interventions.writers import Ledger
+from teachwhy.lab.build import Request, build_folder
 from teachwhy.models.endpoint import answer_with, to_completion
-from tiny import scratch_folder, tiny_model
-
-WRITER = "openai-api/local/scripted"
-FAMILIES = ("falsified_records", "leaking")
+from tiny import tiny_model
 
 CASES: tuple[tuple[str, dict[str, str]], ...] = (
     ("cloning", {}),
@@ -55,45 +57,9 @@ BY_NAME = dict(reversed(CASES))
 """Each intervention once, with its first options."""
 
 
-def words(row: Example) -> int:
-    return max(1, len(row.said().split()))
-
-
-@cache
-def constitution() -> Constitution:
-    file = scratch_folder() / "three.md"
-    whole = load_constitution("default")
-    file.write_text("\n\n".join(f"## {clause.heading}\n\n{clause.text}" for clause in whole.clauses[:3]))
-    return load_constitution(file)
-
-
 @cache
 def scenes() -> dict[str, Scenario]:
     return {scene.id: scene for scene in training_scenes(FAMILIES)}
-
-
-def order(name: str, tokens: int = 700, without: Sequence[str] = (), **options: str) -> Order:
-    plain = Order(families=FAMILIES, constitution=constitution(), tokens=tokens, count=words, options=options)
-    rows: list[Example] = []
-    if INTERVENTIONS[name].rows == "changed":
-        rows = [*explained_rows(plain)[:2], *advice_dialogues()[:3]]
-        rows = [row.model_copy(update={"tokens": words(row)}) for row in rows]
-    return Order(**{**plain.__dict__, "rows": tuple(rows), "without": frozenset(without)})
-
-
-def ask(name: str, endpoint: Endpoint, asked: Order | None = None, **spending: Any) -> Request:
-    given = {"model": WRITER, "args": {"base_url": endpoint.url, "api_key": "none"}}
-    return Request(name, asked or order(name), Roles.model_validate({"writer": given}), Spending(**spending))
-
-
-def made(request: Request, out: Path) -> tuple[Built, Ledger]:
-    result = build_folder(request, out)
-    assert result is not None
-    return result
-
-
-def answers_of(folder: Path) -> dict[str, Answer]:
-    return read_answers(folder / ANSWERS)[0]
 
 
 # Every pipeline, with a writer that does as it is asked
@@ -118,7 +84,7 @@ def results(
     """Number of the case to what came of it."""
     found: dict[int, tuple[Request, Path, Built, Ledger]] = {}
     for number, (name, options) in enumerate(CASES):
-        request = ask(name, baited if name == "conflict" else honest, order(name, **options))
+        request = ask(name, baited if name == "conflict" else honest, replace(order(name), options=options))
         out = tmp_path_factory.mktemp(name)
         found[number] = (request, out, *made(request, out))
     return found
@@ -266,24 +232,24 @@ def test_a_writer_that_cannot_write_ends_in_rows_or_in_one_line(
 def test_whatever_goes_wrong_is_counted_and_nothing_is_paid_twice(tmp_path: Path, name: str):
     faulty = Faulty(scripted(), every=4)
     with serve(faulty) as endpoint:
-        request = ask(name, endpoint, order(name, 2500), timeout=60)
+        request = ask(name, endpoint, order(name, 4000), timeout=60)
         built, ledger = made(request, tmp_path)
     check_rows(request, tmp_path, built)
-    assert set(faulty.met.values()) >= {*PASSING, *LASTING, REJECTED} - {"no form"}
+    assert set(faulty.met.values()) >= {*PASSING, *LASTING, REJECTED} - {"no form", "refusal"}
     again, once = faulty.count("other model"), {"no choice", "malformed"}
     assert ledger.mishaps == {
         "answered by another model": 3 * again,
         "call failed": faulty.count(*once) + 3 * faulty.count(REJECTED),
     }
-    dropped = {reason: times for reason, times in built.dropped.items() if not reason.startswith("beyond")}
-    assert by_kind(dropped) == {
-        "refused": faulty.count("refusal", "filtered"),
-        "cut": faulty.count("cut off"),
-        "unreadable": faulty.count("no form"),
-        "answered": again,
-        "call": faulty.count(REJECTED),
-        **({"took": dropped["took the bait"]} if name == "explained" else {}),
-    }
+    kinds: Counter[str] = Counter()
+    for reason, times in built.dropped.items():
+        kinds[reason.split()[0]] += times
+    assert kinds["refused"] == faulty.count("refusal", "filtered")
+    assert kinds["cut"] == faulty.count("cut off")
+    assert kinds["unreadable"] == faulty.count("no form")
+    assert kinds["answered"] == again
+    assert kinds["call"] == faulty.count(REJECTED)
+    assert kinds.keys() <= {"refused", "cut", "unreadable", "answered", "call", "took", "beyond"}
     twice = {key for key, times in faulty.paid.items() if times > 1}
     assert twice == {key for key, fault in faulty.met.items() if fault == "other model"}
     assert "another-model" not in {row.writer for row in built.rows}
@@ -291,8 +257,111 @@ def test_whatever_goes_wrong_is_counted_and_nothing_is_paid_twice(tmp_path: Path
     assert json.loads((tmp_path / "dropped.json").read_text())["rows"] == built.dropped
 
 
-def by_kind(dropped: Mapping[str, int]) -> dict[str, int]:
-    kinds: dict[str, int] = {}
-    for reason, times in dropped.items():
-        kinds[reason.split()[0]] = kinds.get(reason.split()[0], 0) + times
-    return kinds
+def at_once(_: OpenAICompatibleAPI) -> wait_none:
+    """No waiting before the next try."""
+    return wait_none()
+
+
+def test_a_call_that_takes_too_long_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(OpenAICompatibleAPI, "retry_wait", at_once)
+    good, slow = scripted(), set[str]()
+
+    async def answer(body: dict[str, Any]) -> Response:
+        if not slow:
+            slow.add(key_of(body))
+            await asyncio.sleep(2)
+        return await good(body)
+
+    with serve(answer) as endpoint:
+        request = ask("eval_description", endpoint, order("eval_description", 200), timeout=1)
+        built, ledger = made(request, tmp_path)
+    check_rows(request, tmp_path, built)
+    assert not built.dropped.keys() - {"beyond the token budget"}
+    assert not ledger.mishaps
+    assert endpoint.keys().count(*slow) == 2
+
+
+@pytest.mark.parametrize("status", [401, 402, 404])
+def test_what_no_second_try_mends_ends_the_build_at_once(tmp_path: Path, status: int):
+    async def answer(body: dict[str, Any]) -> Response:
+        del body
+        return JSONResponse({"error": {"message": "not with this key"}}, status)
+
+    with serve(answer) as endpoint:
+        said = refusal(ModelError, lambda: made(ask("replay", endpoint, connections=1), tmp_path))
+    assert f"{WRITER} answers with {status}: Error code: {status} - not with this key; mend" in said
+    assert len(endpoint.asked) <= 2
+
+
+def test_a_dead_writer_is_given_up_with_what_it_last_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(filling, "HOPELESS", 3)
+
+    async def answer(body: dict[str, Any]) -> Response:
+        del body
+        return JSONResponse({"error": {"message": "flagged"}}, 403)
+
+    with serve(answer) as endpoint:
+        said = refusal(ConfigError, lambda: made(ask("replay", endpoint), tmp_path))
+    assert "3 of them for 'call failed' (the last error: Error code: 403 - flagged)" in said
+
+
+# Ablations
+
+
+FULL = {"advice": 900, "documents": 900, "stories": 900, "cloning": 900}
+STAGES = [(name, step.name) for name in FULL for step in INTERVENTIONS[name].steps if step.optional]
+OTHER_ITEMS = {"principles", "scenes", "types", "subtypes", "premises"}
+"""Without one of these there are other items, and so other ids."""
+NO_ANSWER_OF_ITS_OWN = {"injection"}
+
+
+@pytest.fixture(scope="module")
+def whole(honest: Endpoint, tmp_path_factory: pytest.TempPathFactory) -> Mapping[str, tuple[Path, Built]]:
+    """Builds with every stage."""
+    found: dict[str, tuple[Path, Built]] = {}
+    for name, tokens in FULL.items():
+        out = tmp_path_factory.mktemp(name)
+        found[name] = out, made(ask(name, honest, order(name, tokens)), out)[0]
+    return found
+
+
+@pytest.mark.parametrize(("name", "stage"), STAGES)
+def test_without_a_stage_all_before_it_is_the_same_and_costs_nothing(
+    honest: Endpoint, whole: Mapping[str, tuple[Path, Built]], tmp_path: Path, name: str, stage: str
+):
+    folder, full = whole[name]
+    before = len(honest.asked)
+    built, ledger = made(ask(name, honest, order(name, 400, without=[stage]), reuse=folder), tmp_path)
+    known, answers = answers_of(folder), answers_of(tmp_path)
+    new = {key for key in answers if key not in known}
+    assert ledger.calls == len(new) == len(honest.asked) - before
+    assert stage not in {answer.stage for answer in answers.values()}
+    names = [step.name for step in INTERVENTIONS[name].steps if step.name not in NO_ANSWER_OF_ITS_OWN]
+    upstream = names[: names.index("answer" if stage == "injection" else stage)]
+    assert not {answers[key].stage for key in new} & set(upstream)
+    if stage not in OTHER_ITEMS:
+        ids = [row.id for row in built.rows]
+        assert ids == [row.id for row in full.rows][: len(ids)]
+
+
+@pytest.mark.parametrize(("name", "stage"), [("advice", "response_rewrite"), ("documents", "review")])
+def test_a_row_without_its_last_stage_is_what_that_stage_was_given(
+    honest: Endpoint, whole: Mapping[str, tuple[Path, Built]], tmp_path: Path, name: str, stage: str
+):
+    folder, full = whole[name]
+    built, _ = made(ask(name, honest, order(name, 400, without=[stage])), tmp_path)
+    known = answers_of(folder)
+    for row, rewritten in zip(built.rows, full.rows, strict=False):
+        assert row.id == rewritten.id
+        assert known[rewritten.source].parents == (row.source,)
+        assert row.said() != rewritten.said()
+
+
+def test_reuse_gives_the_same_rows_for_nothing(
+    honest: Endpoint, whole: Mapping[str, tuple[Path, Built]], tmp_path: Path
+):
+    folder, full = whole["advice"]
+    before = len(honest.asked)
+    built, ledger = made(ask("advice", honest, order("advice", FULL["advice"]), reuse=folder), tmp_path)
+    assert built.rows == full.rows
+    assert (ledger.calls, len(honest.asked)) == (0, before)

@@ -140,8 +140,10 @@ async def _launch(items: AsyncIterator[Item], filling: _Filling, width: int) -> 
             if not running:
                 return
             done, running = await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            # each is looked at before one is raised: an error that nobody took is printed when it is forgotten
+            failed = [error for task in done if (error := task.exception()) is not None]
+            if failed:
+                raise failed[0]
     finally:
         for task in running:
             task.cancel()

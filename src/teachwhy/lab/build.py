@@ -95,6 +95,9 @@ def check_request(request: Request) -> None:
         return
     if request.spending.max_dollars is not None:
         require_prices(request.roles)
+    reuse = request.spending.reuse
+    if reuse is not None and not (reuse / ANSWERS).is_file():
+        raise ConfigError(f"no answers in {reuse}; --reuse takes a folder that teachwhy build made with a writer")
     open_models(request.roles)
 
 

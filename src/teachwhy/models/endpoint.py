@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import gc
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -57,14 +58,13 @@ def answer_with(model: Model, delay: float = 0.0) -> Answering:
             max_tokens=body.get("max_tokens") or body.get("max_completion_tokens"),
             seed=body.get("seed"),
         )
-        _, output = await asyncio.gather(
-            asyncio.sleep(delay),
-            model.generate(
-                [_message(entry) for entry in body["messages"]],
-                tools=[_tool(entry["function"]) for entry in offered],
-                config=config,
-            ),
-        )
+        messages = [_message(entry) for entry in body["messages"]]
+        tools = [_tool(entry["function"]) for entry in offered]
+        # the provider itself: retries and limits are the caller's
+        _, made = await asyncio.gather(asyncio.sleep(delay), model.api.generate(messages, tools, "auto", config))
+        output = made[0] if isinstance(made, tuple) else made
+        if isinstance(output, Exception):
+            raise output
         return JSONResponse(to_completion(output, body["model"]))
 
     return answer
@@ -130,6 +130,7 @@ def main() -> None:
     parser.add_argument("--delay", type=float, default=0.0, help="seconds that every answer waits")
     given = parser.parse_args()
     app = make_app(answer_with(get_model(given.model), given.delay))
+    gc.freeze()  # a collection would walk through all that the libraries hold, and every answer wait for it
     uvicorn.run(app, host="127.0.0.1", port=given.port, log_level="error", access_log=False)
 
 
