@@ -38,6 +38,8 @@ _REFUSAL = re.compile(
     r"| must decline)",
     re.IGNORECASE,
 )
+_REFUSAL_WORDS = 60
+"""What goes on for longer is an answer, however it begins: *I won't sign that, and here is why* is advice."""
 _BYTES_A_TOKEN = 3
 """Few, so that what is held back for a call is rather too much than too little."""
 
@@ -197,6 +199,7 @@ class Writers:
             # it was paid for, so it is kept, under a key that nobody asks for
             stray = f"{request.key}-stray-{len(self.journal.answers)}"
             answer = answer.model_copy(update={"key": stray, "model": output.model})
+            self.trouble = f"{output.model!r} answered for {request.binding.model!r}"
         self.journal.add(answer)
         self.ledger.record(answer.reads, answer.writes, answer.cost)
         return answer if same else "answered by another model"
@@ -212,7 +215,7 @@ def usable(answer: Answer) -> Answer:
     """The answer, if it says something and is no refusal; Dropped otherwise."""
     if not answer.text:
         raise Dropped(f"empty answer at {answer.stage}")
-    if _REFUSAL.match(answer.text):
+    if _REFUSAL.match(answer.text) and len(answer.text.split()) <= _REFUSAL_WORDS:
         raise Dropped(f"refused at {answer.stage}")
     return answer
 

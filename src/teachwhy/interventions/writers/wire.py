@@ -23,6 +23,10 @@ from teachwhy.core.records import Message
 from teachwhy.interventions.writers.roles import ROLES, Binding, Roles
 
 _RETRIES = 3
+_VERSION = re.compile(
+    r"([-:]latest|(-preview|-exp)?[-@:_](\d{3,4}|\d{6,8}|\d{4}[-.]\d\d([-.]\d\d)?|\d\d-\d\d(\d\d)?))?"
+)
+"""What may follow a name: nothing, a date, a number of three digits or more; ``-5`` or ``.1`` makes another model."""
 _MARKUP = re.compile(r"\[/?[a-z ]+\]")
 """Colours in Inspect's messages."""
 
@@ -55,9 +59,12 @@ def is_same_model(asked: str, answered: str) -> bool:
 
     ``asked`` is Inspect's name, provider first; ``answered`` is what the provider says.
     """
-    parts, said = asked.lower().split("/"), answered.lower().rstrip("/")
-    names = ("/".join(parts[at:]) for at in range(len(parts)))
-    return any(re.fullmatch(re.escape(name) + r"([-@:_.]?(\d[\d.\-]*|latest))?", said) for name in names)
+    wanted, said = asked.lower(), answered.lower().rstrip("/")
+    parts = wanted.split("/")
+    names = ["/".join(parts[at:]) for at in range(len(parts))]
+    # an alias is answered with the version that it stands for
+    names += [name.removesuffix(name[-7:]) for name in names if name.endswith(("-latest", ":latest"))]
+    return any(said.startswith(name) and _VERSION.fullmatch(said[len(name) :]) for name in names)
 
 
 def to_turns(messages: Sequence[Message]) -> list[ChatMessage]:
