@@ -43,8 +43,8 @@ def order(name: str, tokens: int = 700, without: Sequence[str] = (), **options: 
     return replace(plain, rows=tuple(rows), without=frozenset(without))
 
 
-def ask(name: str, endpoint: Endpoint, asked: Order | None = None, **spending: Any) -> Request:
-    given = {"model": WRITER, "args": {"base_url": endpoint.url, "api_key": "none"}}
+def ask(name: str, endpoint: Endpoint, asked: Order | None = None, *, key: str = "none", **spending: Any) -> Request:
+    given = {"model": WRITER, "args": {"base_url": endpoint.url, "api_key": key}}
     return Request(name, asked or order(name), Roles.model_validate({"writer": given}), Spending(**spending))
 
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import json
+import asyncio
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from conftest import refusal
 from endpoint import Endpoint, scripted, serve
 from orders import WRITER, answers_of, ask, constitution, made
 from teachwhy import cli
+from teachwhy.core.errors import ConfigError
 from teachwhy.core.records import Example
 from teachwhy.core.store import read_lines
 from teachwhy.interventions import INTERVENTIONS
+from teachwhy.interventions.writers import Answer, Journal, Ledger, Prompt, Roles, SpentError, Writers, read_answers
 from teachwhy.lab.build import ANSWERS
 from tiny import scratch_folder, tiny_model
 
@@ -179,9 +185,137 @@ def test_a_row_can_be_followed_back_through_every_stage(endpoint: Endpoint, tmp_
     assert f"did you mean '{row.id}'?" in missing.err or "rows are listed in rows.jsonl" in missing.err
 
 
-def test_a_key_that_pays_is_written_nowhere(endpoint: Endpoint, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setenv("LOCAL_API_KEY", "sk-very-secret")
-    made(ask("eval_description", endpoint), tmp_path / "out")
+def test_a_key_that_pays_is_written_nowhere_and_another_pays_for_nothing_again(endpoint: Endpoint, tmp_path: Path):
+    request = ask("eval_description", endpoint, key="sk-very-secret")
+    built, _ = made(request, tmp_path / "out")
     for file in (tmp_path / "out").iterdir():
         assert b"very-secret" not in file.read_bytes()
-    assert json.loads((tmp_path / "out" / "order.json").read_text())["writer"]["writer"] == WRITER
+    asked = len(endpoint.asked)
+    other = ask("eval_description", endpoint, key="sk-another", reuse=tmp_path / "out")
+    again, ledger = made(other, tmp_path / "again")
+    assert again.rows == built.rows
+    assert (ledger.calls, len(endpoint.asked)) == (0, asked)
+
+
+# The journal
+
+
+def answer(key: str, *parents: str, text: str = "Yes.") -> Answer:
+    return Answer(
+        key=key, role="writer", model="a/b", prompt=f"advice/{key}", prompt_hash="h", parents=parents, text=text
+    )
+
+
+def test_what_a_journal_was_given_is_there_when_it_is_opened_again(tmp_path: Path):
+    path = tmp_path / "deep" / "answers.jsonl"
+    given = [answer("one"), answer("two", "one", text="A line\u2028 that some would break.\n\x85 \U0001f600")]
+    journal = Journal(path)
+    for one in given:
+        journal.add(one)
+    assert list(read_answers(path)[0].values()) == given, "each is on disk before the next is asked for"
+    journal.close()
+    again = Journal(path)
+    assert list(again.answers.values()) == given
+    again.close()
+
+
+@pytest.mark.parametrize("torn", ['{"key": "thr', "{", answer("three").to_line()])
+def test_a_line_that_was_cut_off_is_forgotten(tmp_path: Path, torn: str):
+    path = tmp_path / "answers.jsonl"
+    path.write_text(answer("one").to_line() + "\n" + torn)
+    journal = Journal(path)
+    journal.add(answer("two"))
+    journal.close()
+    assert list(read_answers(path)[0]) == ["one", "two"]
+
+
+def test_a_whole_line_that_is_no_answer_is_named(tmp_path: Path):
+    path = tmp_path / "answers.jsonl"
+    path.write_text(answer("one").to_line() + '\n{"key": "two"}\n')
+    assert f"{path}:2: not an answer" in refusal(ConfigError, lambda: Journal(path))
+
+
+def test_ancestry_names_each_answer_once(tmp_path: Path):
+    journal = Journal(tmp_path / "answers.jsonl")
+    for one in (
+        answer("root"),
+        answer("left", "root"),
+        answer("right", "root"),
+        answer("row", "left", "right", "gone"),
+    ):
+        journal.add(one)
+    assert [(depth, found.key) for depth, found in journal.ancestry("row")] == [
+        (0, "row"),
+        (1, "left"),
+        (2, "root"),
+        (1, "right"),
+    ]
+    journal.close()
+
+
+# Limits
+
+
+LEVELS = st.integers(0, 3000)
+CALLS = st.lists(st.tuples(st.integers(1, 900), st.floats(0, 1), st.integers(0, 3)), max_size=12)
+"""The most a call may take, the share of it that it does take, and the turns of the loop until it is answered."""
+
+
+@given(LEVELS, LEVELS, CALLS)
+def test_no_order_of_calls_passes_a_limit(tokens: int, cents: int, calls: list[tuple[int, float, int]]):
+    ledger = Ledger(most_tokens=tokens, most_dollars=cents / 100)
+
+    async def call(most: int, share: float, turns: int) -> bool:
+        try:
+            async with ledger.promise(most, most / 100):
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                taken = int(most * share)
+                ledger.record(taken, 0, taken / 100)
+        except SpentError:
+            assert ledger.reads + most > tokens or ledger.cost + most / 100 > cents / 100
+            return False
+        return True
+
+    async def all_of_them() -> list[bool]:
+        return await asyncio.gather(*(call(*one) for one in calls))
+
+    answered = asyncio.run(all_of_them())
+    assert ledger.reads <= tokens
+    assert ledger.cost <= cents / 100 + 1e-9
+    assert ledger.calls == sum(answered)
+    if sum(most for most, _, _ in calls) <= min(tokens, cents):
+        assert all(answered)
+
+
+PROMPT = Prompt(name="tests/ask", role="writer", max_tokens=300, reads=20, writes=200, user="Say something of {topic}.")
+PRICED = Roles.model_validate(
+    {"writer": {"model": "teachwhy-scripted/form-filler", "price": {"input": 100, "output": 500}}}
+)
+
+
+@settings(max_examples=20)
+@given(st.integers(0, 3000), st.integers(0, 150), st.integers(1, 8))
+def test_a_limit_holds_over_tries_and_nothing_is_asked_twice(tokens: int, cents: int, topics: int):
+    async def ask_all(folder: Path, ledger: Ledger) -> int:
+        journal = Journal(folder / "answers.jsonl")
+        writers = Writers(PRICED, journal, ledger, connections=3)
+        # every topic by two at once
+        asked = [writers.ask(PROMPT, {"topic": f"number {number // 2}"}) for number in range(2 * topics)]
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        await writers.close()
+        journal.close()
+        assert {type(one) for one in found} <= {Answer, SpentError}
+        return len({one.key for one in found if isinstance(one, Answer)})
+
+    with tempfile.TemporaryDirectory() as name:
+        for _ in range(2):  # what the first try spent, the second knows
+            ledger = Ledger(most_tokens=tokens, most_dollars=cents / 100)
+            known = asyncio.run(ask_all(Path(name), ledger))
+            assert ledger.reads + ledger.writes <= tokens
+            assert ledger.cost <= cents / 100
+            assert ledger.calls == known
+        free = Ledger()
+        assert asyncio.run(ask_all(Path(name), free)) == topics
+        kept = read_answers(Path(name) / "answers.jsonl")[0]
+        assert len((Path(name) / "answers.jsonl").read_text().splitlines()) == len(kept) == free.calls == topics

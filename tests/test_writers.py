@@ -1,16 +1,13 @@
-"""What a writer says is read strictly, kept for good, never asked twice, and never costs more than was allowed."""
+"""What is asked of a writer, of which one, and what of its answer is used."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-import tempfile
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conftest import refusal
@@ -21,15 +18,10 @@ from teachwhy.interventions.writers import (
     ROLES,
     Answer,
     Dropped,
-    Journal,
-    Ledger,
     Prompt,
     Roles,
-    SpentError,
-    Writers,
     load_prompts,
     open_models,
-    read_answers,
     require_prices,
     usable,
 )
@@ -149,7 +141,7 @@ def test_all_prompts_load_and_are_asked_of_a_role():
     assert {prompt.role for prompt in prompts} == set(ROLES)
     for name, one in INTERVENTIONS.items():
         assert (one.pipeline is None) == (not one.prompts), name
-        assert {step.name for step in one.steps} - {"injection"} <= one.prompts.keys() | {"scenes", "principles"}
+        assert {step.name for step in one.steps} - {"injection"} <= one.prompts.keys()
 
 
 def prompts_in(folder: Path, text: str) -> Path:
