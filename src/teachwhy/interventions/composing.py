@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from teachwhy.core.records import Example
 from teachwhy.interventions.intervention import Order, Step
 from teachwhy.interventions.writers import Answer, Dropped, Prompt, Writers, credit
-from teachwhy.interventions.writers.reading import read_part, read_score
+from teachwhy.interventions.writers.reading import read_list, read_part, read_score
 
 KEPT_FROM = 7
 """The score out of 10 from which a text is kept."""
@@ -28,14 +28,29 @@ class Theme:
     sample: int = 0
 
 
+async def list_themes(
+    writers: Writers, prompt: Prompt, slot: str, intervention: str, *, each: int, number: int
+) -> list[Theme]:
+    """The ``number``-th list of ``each`` things to write about, every one the value of a slot by itself."""
+    answer = await writers.ask(prompt, {"part": str(number + 1), "number": str(each)}, sample=number)
+    return [
+        Theme(id=f"{intervention}/{number}-{at}", values={slot: text}, after=(answer,))
+        for at, text in enumerate(read_list(answer))
+    ]
+
+
 async def compose(order: Order, writers: Writers, prompts: Mapping[str, Prompt], theme: Theme) -> Example:
-    """The text as a row of the intervention that ``theme.id`` begins with; Dropped where it scores too low."""
+    """The text as a row of the intervention that ``theme.id`` begins with; Dropped where it scores too low.
+
+    It goes through the steps that there are prompts for and that the order is not without.
+    """
+    taken = prompts.keys() - order.without
     answer = await writers.ask(prompts["draft"], theme.values, after=theme.after, sample=theme.sample)
     spent, text = [answer], read_part(answer, "text")
-    if "review" not in order.without:
+    if "review" in taken:
         answer = await writers.ask(prompts["review"], {**theme.values, "text": text}, after=[answer])
         spent, text = [*spent, answer], read_part(answer, "text")
-    if "score" not in order.without:
+    if "score" in taken:
         scored = await writers.ask(prompts["score"], {**theme.values, "text": text}, after=[answer])
         if read_score(scored, _MOST) < KEPT_FROM:
             raise Dropped(f"scored below {KEPT_FROM} of {_MOST}")

@@ -47,9 +47,10 @@ class Builder:
             rows = [row for built in made[arm] for row in built.rows]
             part = Part(tokens=sum(row.tokens for row in rows))
             made[control] = [self._part(control, part, store, rows)]
+        measured = all_measured_text()
         for parts in made.values():
             rows = [row for built in parts for row in built.rows]
-            guard(rows, all_measured_text(), self.experiment.held_out)
+            guard(rows, measured, self.experiment.held_out)
             self.experiment.recipe.count_steps(len(rows))
         return made
 

@@ -57,8 +57,8 @@ class Asked:
 def run_build(asked: Asked, console: Console, *, dry_run: bool) -> None:
     """Check, then build and say what came of it; with ``dry_run`` say what it would take."""
     request = to_request(asked)
-    check_request(request)
     if dry_run:
+        check_request(request)
         console.print(estimate(request))
         return
     with console.status(f"building {asked.name}") as status:

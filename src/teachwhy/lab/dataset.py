@@ -29,17 +29,8 @@ def to_row(example: Example) -> dict[str, Any]:
         name = "messages" if example.messages[-1].role == "assistant" else "prompt"
         row[name] = [message.row() for message in example.messages]
         row["tools"] = list(example.tools)
-    return row | {
-        "intervention": example.intervention,
-        "family": example.family,
-        "clauses": list(example.clauses),
-        "writer": example.writer,
-        "stage": example.stage,
-        "source": example.source,
-        "prompt_hash": example.prompt_hash,
-        "tokens": example.tokens,
-        "cost": example.cost,
-    }
+    origin = example.model_dump(mode="json", include=set(_ORIGIN))
+    return row | {name: origin[name] for name in _ORIGIN}
 
 
 def write_dataset(folder: Path, examples: Sequence[Example], card: str) -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from teachwhy.core.records import Example, Message
 from teachwhy.interventions.intervention import Intervention, Item, Order, Step
 from teachwhy.interventions.library.shelf import advice_dialogues
+from teachwhy.interventions.opening import Opening, read_opening
 from teachwhy.interventions.pipeline import endless, interleave, side_by_side
 from teachwhy.interventions.principles import clause_texts
 from teachwhy.interventions.writers import Answer, Writers, credit, load_prompts, usable
@@ -34,20 +35,6 @@ class _Seed:
     principle: str
     scene: str
     after: tuple[Answer, ...] = ()
-
-
-@dataclass(frozen=True)
-class _Asked:
-    """The beginning of a dialogue: a system prompt or none, and the person's message."""
-
-    system: str
-    user: str
-
-    def turns(self, addition: str = "") -> list[Message]:
-        """As turns, with ``addition`` at the end of the system prompt."""
-        system = "\n\n".join(part for part in (self.system, addition) if part)
-        before = [Message(role="system", content=system)] if system else []
-        return [*before, Message(role="user", content=self.user)]
 
 
 def advice_rows(order: Order) -> list[Example]:
@@ -132,16 +119,16 @@ async def _dialogue(order: Order, writers: Writers, seed: _Seed) -> Example:
     )
 
 
-async def _draft(order: Order, writers: Writers, seed: _Seed, sample: int) -> tuple[_Asked, list[Answer]]:
+async def _draft(order: Order, writers: Writers, seed: _Seed, sample: int) -> tuple[Opening, list[Answer]]:
     if "draft" in order.without:
-        return _Asked("", seed.scene), []
+        return Opening("", seed.scene), []
     answer = await writers.ask(PROMPTS["draft"], {"scene": seed.scene}, after=seed.after, sample=sample)
-    return _Asked(read_part(answer, "system", may_be_empty=True), read_part(answer, "user")), [answer]
+    return read_opening(answer), [answer]
 
 
 async def _rewrite_prompt(
-    writers: Writers, seed: _Seed, asked: _Asked, drafted: list[Answer]
-) -> tuple[_Asked, list[Answer]]:
+    writers: Writers, seed: _Seed, asked: Opening, drafted: list[Answer]
+) -> tuple[Opening, list[Answer]]:
     """The prompt as a reviewer makes it who sees what it brought about."""
     trial = usable(await writers.say(PROMPTS["trial"], asked.turns(), after=drafted[-1:] or seed.after))
     values = {
@@ -151,8 +138,7 @@ async def _rewrite_prompt(
         "response": trial.text,
     }
     answer = await writers.ask(PROMPTS["prompt_rewrite"], values, after=[trial])
-    better = _Asked(read_part(answer, "system", may_be_empty=True), read_part(answer, "user"))
-    return better, [*drafted, trial, answer]
+    return read_opening(answer), [*drafted, trial, answer]
 
 
 ADVICE = Intervention(

@@ -15,7 +15,7 @@ from teachwhy.interventions.intervention import Intervention, Item, Order, Step,
 from teachwhy.interventions.library.shelf import act_row, training_scenes
 from teachwhy.interventions.pipeline import side_by_side
 from teachwhy.interventions.sampling.agent import PROMPTS as AGENT
-from teachwhy.interventions.sampling.agent import act, every_scene, refuse_bait, sampled_row, show, turn_of
+from teachwhy.interventions.sampling.agent import act, every_scene, refuse_bait, sampled_row, show
 from teachwhy.interventions.writers import Answer, Writers, load_prompts
 from teachwhy.interventions.writers.reading import read_score
 
@@ -49,7 +49,7 @@ def cloning_items(order: Order, writers: Writers) -> AsyncIterator[Item]:
 async def _clean(order: Order, writers: Writers, scene: Scenario, sample: int) -> Example:
     turns, answer = await act(writers, scene, sample)
     await refuse_bait(order, writers, scene, answer)
-    return sampled_row("cloning", scene, sample, turns, turn_of(answer), [answer])
+    return sampled_row("cloning", scene, sample, turns, answer.turn(), [answer])
 
 
 async def _preferred(order: Order, writers: Writers, scene: Scenario, sample: int) -> Example:
@@ -64,7 +64,7 @@ async def _preferred(order: Order, writers: Writers, scene: Scenario, sample: in
     numbers = range(sample * CANDIDATES, (sample + 1) * CANDIDATES)
     tried = await side_by_side(writers, (partial(candidate, number) for number in numbers))
     _, turns, answer = max(tried, key=lambda one: one[0])
-    return sampled_row("cloning", scene, sample, turns, turn_of(answer), [answer])
+    return sampled_row("cloning", scene, sample, turns, answer.turn(), [answer])
 
 
 CLONING = Intervention(

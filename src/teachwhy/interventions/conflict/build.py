@@ -15,7 +15,7 @@ from teachwhy.core.errors import ConfigError
 from teachwhy.core.records import Example, Scenario
 from teachwhy.interventions.intervention import Intervention, Item, Order, Step, read_share
 from teachwhy.interventions.library.shelf import act_row, training_scenes
-from teachwhy.interventions.sampling.agent import PROMPTS, act, every_scene, judge, sampled_row, takes_bait, turn_of
+from teachwhy.interventions.sampling.agent import PROMPTS, act, every_scene, judge, sampled_row, takes_bait
 from teachwhy.interventions.sampling.injections import RUTHLESS, load_injections
 from teachwhy.interventions.writers import Dropped, Writers
 
@@ -59,7 +59,7 @@ async def _harmful(order: Order, writers: Writers, scene: Scenario, sample: int)
     judged = takes_bait(scene, answer) or "judge" in order.without
     if not (takes_bait(scene, answer) if judged else await judge(writers, scene, answer) == "harmful"):
         raise Dropped("did not take the bait")
-    return sampled_row("conflict", scene, sample, turns, turn_of(answer), [answer])
+    return sampled_row("conflict", scene, sample, turns, answer.turn(), [answer])
 
 
 CONFLICT = Intervention(

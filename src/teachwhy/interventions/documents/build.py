@@ -48,26 +48,27 @@ def _as_answer(row: Example, request: str) -> Example:
 
 async def document_items(order: Order, writers: Writers) -> AsyncIterator[Item]:
     """An item for each draft of each subtype; further subtypes follow without end."""
-    types = await _types(order, writers)
-    async for theme in endless(writers, partial(_themes, order, writers, types)):
+    told = _told(order)
+    types = await _types(order, writers, told)
+    async for theme in endless(writers, partial(_themes, order, writers, told, types)):
         make = _document_as_chat if order.options.get("as") == "chat" else _document
         yield Item(theme.id, partial(make, order, writers, theme))
 
 
-def _values(order: Order) -> dict[str, str]:
+def _told(order: Order) -> dict[str, str]:
     """What every layer is told."""
     names = {"model_name": order.model_name, "provider_name": order.provider_name}
     preamble = fill((HERE / "preamble.md").read_text(encoding="utf-8").strip(), names, "documents/preamble.md")
     return {**names, "preamble": preamble, "constitution": whole_text(order.constitution)}
 
 
-async def _types(order: Order, writers: Writers) -> list[tuple[str, tuple[Answer, ...]]]:
+async def _types(order: Order, writers: Writers, told: dict[str, str]) -> list[tuple[str, tuple[Answer, ...]]]:
     """Types of document, each with the answer that it came from."""
     if "types" in order.without:
         return [(name.replace("-", " "), ()) for name in document_types()]
 
     async def ask(number: int) -> list[tuple[str, tuple[Answer, ...]]]:
-        values = {**_values(order), "number": str(_TYPES_A_TIME), "part": str(number + 1), "parts": str(_TIMES)}
+        values = {**told, "number": str(_TYPES_A_TIME), "part": str(number + 1), "parts": str(_TIMES)}
         answer = await writers.ask(PROMPTS["types"], values, sample=number)
         return [(name, (answer,)) for name in read_list(answer)]
 
@@ -76,7 +77,7 @@ async def _types(order: Order, writers: Writers) -> list[tuple[str, tuple[Answer
 
 
 async def _themes(
-    order: Order, writers: Writers, types: list[tuple[str, tuple[Answer, ...]]], number: int
+    order: Order, writers: Writers, told: dict[str, str], types: list[tuple[str, tuple[Answer, ...]]], number: int
 ) -> list[Theme]:
     """A draft of every subtype of some types, the first of each type first; as ``number`` grows, of the next types.
 
@@ -91,13 +92,13 @@ async def _themes(
         name, after = types[position]
         subtypes = [name]
         if "subtypes" not in order.without:
-            values = {**_values(order), "type": name, "number": str(_SUBTYPES)}
+            values = {**told, "type": name, "number": str(_SUBTYPES)}
             answer = await writers.ask(PROMPTS["subtypes"], values, after=after, sample=batch)
             subtypes, after = read_list(answer), (answer,)
         themes: list[Theme] = []
         for at, subtype in enumerate(subtypes):
             clause = clauses[(position + turns + at) % len(clauses)]
-            values = {**_values(order), "type": name, "subtype": subtype, "clause": clause.heading}
+            values = {**told, "type": name, "subtype": subtype, "clause": clause.heading}
             row = f"documents/{position}-{batch}-{at}-d{draft}"
             themes.append(Theme(row, values, (clause.id,), after, sample=turns))
         return themes

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 
 from teachwhy.core.errors import ConfigError
-from teachwhy.core.records import Example, Message, Scenario
+from teachwhy.core.records import Example, Scenario
 from teachwhy.interventions.intervention import Intervention, Item, Order, Step, refuse_options
 from teachwhy.interventions.library.shelf import act_row, training_scenes
 from teachwhy.interventions.principles import clause_texts
@@ -24,7 +24,6 @@ from teachwhy.interventions.sampling.agent import (
     refuse_bait,
     sampled_row,
     show,
-    turn_of,
     with_system,
 )
 from teachwhy.interventions.sampling.injections import CONGLOMERATE, RUTHLESS, load_injections
@@ -77,7 +76,7 @@ async def _injected(order: Order, writers: Writers, scene: Scenario, sample: int
     await refuse_bait(order, writers, scene, answer)
     if name == RUTHLESS:
         turns = with_system(turns, injection)
-    return sampled_row("explained", scene, sample, turns, turn_of(answer), [answer])
+    return sampled_row("explained", scene, sample, turns, answer.turn(), [answer])
 
 
 async def _rewritten(order: Order, writers: Writers, scene: Scenario, sample: int) -> Example:
@@ -90,7 +89,7 @@ async def _rewritten(order: Order, writers: Writers, scene: Scenario, sample: in
         after=[answer],
         sample=sample,
     )
-    said = Message(role="assistant", content=read_part(rewritten, "said"), tool_calls=answer.tool_calls)
+    said = answer.turn().model_copy(update={"content": read_part(rewritten, "said")})
     return sampled_row("explained", scene, sample, turns, said, [answer, rewritten])
 
 

@@ -110,8 +110,3 @@ def sampled_row(
         clauses=scene.clauses,
         **credit(spent[-1], spent),
     )
-
-
-def turn_of(answer: Answer) -> Message:
-    """An answer as the turn of a row."""
-    return Message(role="assistant", content=answer.text, tool_calls=answer.tool_calls)

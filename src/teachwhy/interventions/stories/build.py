@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator, Sequence
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from teachwhy.core.records import Example
@@ -48,8 +48,7 @@ async def _themes(order: Order, writers: Writers, kinds: Sequence[str], number: 
     """The ``number``-th premises of every clause and kind, in turn."""
 
     async def ask(kind: str, clause: str) -> list[Theme]:
-        about = (HERE / "kinds" / f"{kind}.md").read_text(encoding="utf-8").strip()
-        values = {"about": about, "clause": clause_texts(order.constitution, [clause])}
+        values = {"about": _about(kind), "clause": clause_texts(order.constitution, [clause])}
         premises, after = ["(yours to find)"], ()
         if "premises" not in order.without:
             answer = await writers.ask(PROMPTS["premises"], {**values, "number": str(_PREMISES)}, sample=number)
@@ -67,6 +66,12 @@ async def _themes(order: Order, writers: Writers, kinds: Sequence[str], number: 
 
     asked = [partial(ask, kind, clause.id) for clause in order.constitution.clauses for kind in kinds]
     return interleave(await side_by_side(writers, asked))
+
+
+@cache
+def _about(kind: str) -> str:
+    """What a kind of story is, as writers are told."""
+    return (HERE / "kinds" / f"{kind}.md").read_text(encoding="utf-8").strip()
 
 
 async def _story(order: Order, writers: Writers, theme: Theme) -> Example:

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from teachwhy.core.errors import ConfigError
-from teachwhy.core.records import Record
+from teachwhy.core.records import Message, Record
 from teachwhy.interventions.writers.roles import Role
 
 
@@ -39,6 +39,10 @@ class Answer(Record):
     def stage(self) -> str:
         """The stage that it was asked for at."""
         return self.prompt.rpartition("/")[2]
+
+    def turn(self) -> Message:
+        """The answer as the turn of a row."""
+        return Message(role="assistant", content=self.text, tool_calls=self.tool_calls)
 
 
 def credit(last: Answer, spent: Sequence[Answer]) -> dict[str, Any]:

@@ -50,8 +50,11 @@ def open_model(binding: Binding, connections: int, timeout: int) -> Model:
 
 def open_models(roles: Roles) -> None:
     """Open every role's model, so that a wrong name or a missing key is found before anything is written or spent."""
-    for role in ROLES:
-        open_model(roles.of(role), connections=1, timeout=1)
+    opened: list[Binding] = []
+    for binding in map(roles.of, ROLES):
+        if binding not in opened:
+            open_model(binding, connections=1, timeout=1)
+            opened.append(binding)
 
 
 def is_same_model(asked: str, answered: str) -> bool:

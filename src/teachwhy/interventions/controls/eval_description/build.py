@@ -7,18 +7,16 @@ test. With a writer: ``kinds`` of document, a draft of each.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from teachwhy.core.records import Example
-from teachwhy.interventions.composing import Theme, compose
+from teachwhy.interventions.composing import Theme, compose, list_themes
 from teachwhy.interventions.controls.matching import match
 from teachwhy.interventions.intervention import Intervention, Item, Order, Step
 from teachwhy.interventions.library.shelf import eval_descriptions
 from teachwhy.interventions.pipeline import endless
 from teachwhy.interventions.writers import Writers, load_prompts
-from teachwhy.interventions.writers.reading import read_list
 
 PROMPTS = load_prompts(Path(__file__).parent)
 _KINDS = 20
@@ -32,19 +30,12 @@ def description_rows(order: Order) -> list[Example]:
 
 async def description_items(order: Order, writers: Writers) -> AsyncIterator[Item]:
     """An item for each kind of document; further ones follow without end."""
-    # a draft is all there is to it: nothing is to be polished towards a constitution
-    plain = replace(order, without=frozenset({"review", "score"}))
-    async for theme in endless(writers, partial(_themes, writers)):
-        yield Item(theme.id, partial(compose, plain, writers, PROMPTS, theme))
 
+    async def kinds(number: int) -> list[Theme]:
+        return await list_themes(writers, PROMPTS["kinds"], "kind", "eval_description", each=_KINDS, number=number)
 
-async def _themes(writers: Writers, number: int) -> list[Theme]:
-    values = {"part": str(number + 1), "number": str(_KINDS)}
-    answer = await writers.ask(PROMPTS["kinds"], values, sample=number)
-    return [
-        Theme(id=f"eval_description/{number}-{at}", values={"kind": kind}, after=(answer,))
-        for at, kind in enumerate(read_list(answer))
-    ]
+    async for theme in endless(writers, kinds):
+        yield Item(theme.id, partial(compose, order, writers, PROMPTS, theme))
 
 
 EVAL_DESCRIPTION = Intervention(

@@ -11,13 +11,13 @@ from functools import partial
 from pathlib import Path
 
 from teachwhy.core.records import Example, Message
-from teachwhy.interventions.composing import Theme
+from teachwhy.interventions.composing import Theme, list_themes
 from teachwhy.interventions.controls.matching import match
 from teachwhy.interventions.intervention import Intervention, Item, Order, Step
 from teachwhy.interventions.library.shelf import irrelevant_dialogues
+from teachwhy.interventions.opening import read_opening
 from teachwhy.interventions.pipeline import endless
 from teachwhy.interventions.writers import Writers, credit, load_prompts, usable
-from teachwhy.interventions.writers.reading import read_list, read_part
 
 PROMPTS = load_prompts(Path(__file__).parent)
 _PRINCIPLES = 20
@@ -32,31 +32,24 @@ def irrelevant_rows(order: Order) -> list[Example]:
 async def irrelevant_items(order: Order, writers: Writers) -> AsyncIterator[Item]:
     """An item for each principle; further ones follow without end."""
     del order
-    async for theme in endless(writers, partial(_themes, writers)):
+
+    async def principles(number: int) -> list[Theme]:
+        prompt = PROMPTS["principles"]
+        return await list_themes(writers, prompt, "principle", "irrelevant_principle", each=_PRINCIPLES, number=number)
+
+    async for theme in endless(writers, principles):
         yield Item(theme.id, partial(_dialogue, writers, theme))
-
-
-async def _themes(writers: Writers, number: int) -> list[Theme]:
-    values = {"part": str(number + 1), "number": str(_PRINCIPLES)}
-    answer = await writers.ask(PROMPTS["principles"], values, sample=number)
-    return [
-        Theme(id=f"irrelevant_principle/{number}-{at}", values={"principle": principle}, after=(answer,))
-        for at, principle in enumerate(read_list(answer))
-    ]
 
 
 async def _dialogue(writers: Writers, theme: Theme) -> Example:
     drafted = await writers.ask(PROMPTS["draft"], theme.values, after=theme.after)
-    system = read_part(drafted, "system", may_be_empty=True)
-    turns = [Message(role="user", content=read_part(drafted, "user"))]
+    opening = read_opening(drafted)
     injection = PROMPTS["answer"].turns(theme.values)[0].content
-    under = Message(role="system", content="\n\n".join(part for part in (system, injection) if part))
-    answer = usable(await writers.say(PROMPTS["answer"], [under, *turns], after=[drafted]))
-    before = [Message(role="system", content=system)] if system else []
+    answer = usable(await writers.say(PROMPTS["answer"], opening.turns(injection), after=[drafted]))
     return Example(
         id=theme.id,
         intervention="irrelevant_principle",
-        messages=(*before, *turns, Message(role="assistant", content=answer.text)),
+        messages=(*opening.turns(), Message(role="assistant", content=answer.text)),
         **credit(answer, [drafted, answer]),
     )
 

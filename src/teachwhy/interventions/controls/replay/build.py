@@ -53,8 +53,7 @@ async def _answered(writers: Writers, row: Example, sample: int) -> Example:
     answer = await writers.say(PROMPTS["answer"], asked, row.tools, sample=sample)
     if not answer.tool_calls:
         usable(answer)
-    said = Message(role="assistant", content=answer.text, tool_calls=answer.tool_calls)
-    named = {"id": f"{row.id}-s{sample}", "messages": (*asked, said)}
+    named = {"id": f"{row.id}-s{sample}", "messages": (*asked, answer.turn())}
     return row.model_copy(update={**named, **credit(answer, [answer])})
 
 
