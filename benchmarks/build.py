@@ -1,6 +1,6 @@
 """How near a build comes to what the endpoint could give: advice in all its stages, every answer a fixed wait away.
 
-python benchmarks/build.py [--rows 4000] [--connections 64] [--delay 0.2]
+python benchmarks/build.py [--rows 1500] [--connections 64] [--delay 0.2]
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TOKENS_A_ROW = 145
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=4000, help="about so many")
+    parser.add_argument("--rows", type=int, default=1500, help="about so many")
     parser.add_argument("--connections", type=int, default=64)
     parser.add_argument("--delay", type=float, default=0.2, help="seconds that every answer waits")
     given = parser.parse_args()

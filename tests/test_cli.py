@@ -56,6 +56,10 @@ def mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         ({"recipe": "{batch: 4, least_steps: 50}"}, "fewer than least_steps 50"),
         ({"recipe": "{batch: 0}"}, "recipe.batch"),
         ({"seeds": "[]"}, "seeds"),
+        ({"controls": "{filler: cloming}"}, "controls: filler: unknown arm 'cloming'; did you mean 'cloning'?"),
+        ({"controls": "{filer: cloning}"}, "controls: unknown control 'filer'; did you mean 'filler'?"),
+        ({"roles": "{writer: clever}"}, "'clever' is no model"),
+        ({"roles": "{writer: nobody/clever}"}, "cannot open the writer"),
     ],
 )
 def test_what_is_wrong_in_the_file_is_said(mistake: Say, tmp_path: Path, lines: dict[str, str], expected: str):
@@ -64,22 +68,33 @@ def test_what_is_wrong_in_the_file_is_said(mistake: Say, tmp_path: Path, lines: 
     assert expected in mistake("run", path, "--out", "out")
 
 
-def test_an_unknown_intervention_is_answered_with_the_nearest(mistake: Say, tmp_path: Path):
+@pytest.mark.parametrize(
+    ("arm", "expected"),
+    [
+        ("{clonning: 1500}", "unknown intervention 'clonning'; did you mean 'cloning'?"),
+        ("{cloning: 5}", "a budget of 5 tokens holds no row of cloning"),
+        ("{cloning: 1500, surround: most}", "arms.cloning.surround"),
+        ("{stories: {tokens: 2k, options: {kind: sad}}}", "stories: unknown kind 'sad'; There is: aligned, health"),
+        ("{stories: {tokens: 2k, without: [review]}}", "--without review needs a --writer"),
+        ("{own: {tokens: 2k, rows: none.jsonl}}", "no rows at none.jsonl"),
+    ],
+)
+def test_an_arm_that_cannot_be_built_is_refused(mistake: Say, tmp_path: Path, arm: str, expected: str):
     path = write_experiment(tmp_path)
-    path.write_text(path.read_text().replace("{cloning: 1500}", "{clonning: 1500}"))
-    assert "unknown intervention 'clonning'; did you mean 'cloning'?" in mistake("run", path)
-
-
-def test_a_budget_that_holds_no_row_is_refused(mistake: Say, tmp_path: Path):
-    path = write_experiment(tmp_path)
-    path.write_text(path.read_text().replace("{cloning: 1500}", "{cloning: 5}"))
-    assert "a budget of 5 tokens holds no row of cloning" in mistake("run", path)
+    path.write_text(path.read_text().replace("{cloning: 1500}", arm))
+    assert expected in mistake("run", path)
 
 
 def test_a_constitution_without_clauses_is_refused(mistake: Say, tmp_path: Path):
     (tmp_path / "empty.md").write_text("Nothing but a word.\n")
     path = write_experiment(tmp_path, constitution="empty.md")
     assert "constitution 'empty.md': no clauses in it" in mistake("run", path)
+
+
+@pytest.mark.parametrize("out", ["taken", "taken/out"])
+def test_a_folder_that_cannot_be_written_to_is_refused(mistake: Say, tmp_path: Path, out: str):
+    (tmp_path / "taken").write_text("a file in the way")
+    assert f"cannot write to {out}: " in mistake("run", write_experiment(tmp_path), "--out", out)
 
 
 def test_a_missing_file_is_refused(mistake: Say):

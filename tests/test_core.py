@@ -342,6 +342,14 @@ def test_a_run_folder_has_one_holder_at_a_time_and_is_free_after_it(tmp_path: Pa
         pass
 
 
+@pytest.mark.parametrize("place", ["taken", "taken/run"])
+def test_a_folder_that_cannot_be_made_is_refused_with_what_to_do(tmp_path: Path, place: str):
+    (tmp_path / "taken").write_text("a file in the way", encoding="utf-8")
+    said = refusal(ConfigError, Store(tmp_path / place).lock().__enter__)
+    assert said.startswith(f"cannot write to {tmp_path / place}: ")
+    assert "give another --out" in said
+
+
 def test_a_lock_is_let_go_when_the_run_fails(tmp_path: Path):
     with pytest.raises(RuntimeError), Store(tmp_path).lock():
         raise RuntimeError

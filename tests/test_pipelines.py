@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import re
 from collections import Counter
@@ -228,6 +229,12 @@ def test_a_writer_that_cannot_write_ends_in_rows_or_in_one_line(
 # Faults
 
 
+def no_pause(api: OpenAICompatibleAPI) -> wait_none:
+    """In place of the seconds that lie between one try and the next."""
+    del api
+    return wait_none()
+
+
 @pytest.mark.parametrize("name", ["advice", "explained"])
 def test_whatever_goes_wrong_is_counted_and_nothing_is_paid_twice(tmp_path: Path, name: str):
     faulty = Faulty(scripted(), every=4)
@@ -282,15 +289,29 @@ def test_a_call_that_takes_too_long_is_made_again(tmp_path: Path, monkeypatch: p
 
 
 @pytest.mark.parametrize("status", [401, 402, 404])
-def test_what_no_second_try_mends_ends_the_build_at_once(tmp_path: Path, status: int):
+def test_what_no_second_try_mends_ends_the_build_at_once(tmp_path: Path, caplog: pytest.LogCaptureFixture, status: int):
     async def answer(body: dict[str, Any]) -> Response:
         del body
         return JSONResponse({"error": {"message": "not with this key"}}, status)
 
     with serve(answer) as endpoint:
-        said = refusal(ModelError, lambda: made(ask("replay", endpoint, connections=1), tmp_path))
+        said = refusal(ModelError, lambda: made(ask("replay", endpoint, connections=4), tmp_path))
     assert f"{WRITER} answers with {status}: Error code: {status} - not with this key; mend" in said
-    assert len(endpoint.asked) <= 2
+    assert len(endpoint.asked) <= 8
+    gc.collect()
+    assert not caplog.text, "an error of a call that nobody waits for any more is nobody's"
+
+
+def test_a_writer_that_never_answered_ends_the_build_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(OpenAICompatibleAPI, "retry_wait", no_pause)
+
+    async def answer(body: dict[str, Any]) -> Response:
+        del body
+        return JSONResponse({"error": {"message": "loading"}}, 503, headers={"retry-after-ms": "1"})
+
+    with serve(answer) as endpoint:
+        said = refusal(ModelError, lambda: made(ask("replay", endpoint, connections=1), tmp_path))
+    assert said.startswith(f"{WRITER} does not answer: Error code: 503 - loading; see that it runs")
 
 
 def test_a_dead_writer_is_given_up_with_what_it_last_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from conftest import refusal
+from conftest import library_rows, refusal
 from orders import FAMILIES, constitution, words
 from teachwhy.core.errors import ConfigError
 from teachwhy.core.records import Example, Message
@@ -76,6 +76,22 @@ def test_what_surrounds_a_row_is_decided_by_the_seed_and_varies():
     assert [row.tools for row in other] != [row.tools for row in first.rows]
 
 
+@pytest.mark.parametrize("share", [0.1, 0.33, 0.5, 0.9])
+def test_exactly_the_share_of_the_talks_is_surrounded_whatever_their_order_or_ids(share: float):
+    talks = [row.model_copy(update={"id": f"{number % 7}"}) for number, row in enumerate(arm("advice") * 3)]
+    texts = stories("Ada", "its makers")[:5]
+    for rows in ([*talks, *texts], [*texts, *reversed(talks)]):
+        around = surround_rows(replace(PLAIN, rows=tuple(rows), options={"share": f"{share}"}))
+        assert sum(row.stage == "surround" for row in around) == round(share * 60)
+        assert [users(row) for row in around] == [users(row) for row in rows]
+
+
+def test_which_rows_are_surrounded_and_with_what_does_not_depend_on_their_order():
+    rows = replace(PLAIN, rows=arm("advice"), options={"share": "0.5"})
+    turned = replace(rows, rows=arm("advice")[::-1])
+    assert surround_rows(turned)[::-1] == surround_rows(rows)
+
+
 def test_documents_and_prompts_without_an_answer_pass_through():
     text = stories("Ada", "its makers")[0]
     prompt = Example(
@@ -117,6 +133,32 @@ def test_stripped_of_their_reasons_agents_act_and_advisers_say_what_to_do():
         assert row.messages[:-1] == full.messages[:-1]
     for row, full in zip(built("stripped_reasons", arm("advice")).rows, arm("advice"), strict=False):
         assert row.messages[-1].content == bare_answers()[full.id]
+
+
+@pytest.mark.parametrize("name", ["advice", "explained"])
+def test_the_room_that_reasons_leave_is_filled_with_further_rows_of_the_same_make(name: str):
+    made = built("stripped_reasons", arm(name))
+    assert len(made.rows) > len(arm(name))
+    sources = [row.source for row in made.rows]
+    assert len(set(sources)) == len(sources)
+    assert {source.partition("/")[0] for source in sources} == {name}
+    total = sum(map(words, arm(name)))
+    assert 0.98 * total <= sum(map(words, made.rows)) <= total
+    assert made.notes["share_matched"] >= 0.98
+
+
+@pytest.mark.parametrize("name", ["replay", "irrelevant_principle", "eval_description"])
+def test_a_control_that_makes_its_own_rows_is_matched_within_its_budget(name: str):
+    total = sum(map(words, arm("advice")))
+    made, _ = build(Request(name, replace(PLAIN, rows=arm("advice"), tokens=total), None), Path())
+    left = total - made.tokens
+    assert 0 <= left < min(row.tokens for row in library_rows(name))
+    assert made.notes == {
+        "rows_of_the_arm": 20,
+        "tokens_of_the_arm": total,
+        "share_matched": round(made.tokens / total, 3),
+    }
+    assert {row.intervention for row in made.rows} == {name}
 
 
 @pytest.mark.parametrize("name", ["advice", "explained"])

@@ -19,6 +19,9 @@ app.add_typer(organism_app, name="organism")
 
 console = Console()
 
+STOPPED = 130
+"""The exit code after Ctrl-C."""
+
 
 @app.command()
 def run(
@@ -170,6 +173,9 @@ def main() -> None:
     except TeachwhyError as error:
         print(f"teachwhy: {' '.join(str(error).split())}", file=sys.stderr)  # noqa: T201
         sys.exit(2)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as ended:
+        # typer turns the one into the other
+        if isinstance(ended, SystemExit) and ended.code != STOPPED:
+            raise
         print("teachwhy: stopped; the same command goes on from here", file=sys.stderr)  # noqa: T201
-        sys.exit(130)
+        sys.exit(STOPPED)

@@ -112,6 +112,10 @@ def _check_words(name: str, intervention: Intervention, order: Order) -> None:
         values = intervention.options[option]
         if values and value not in values:
             raise ConfigError(f"{name}: unknown {option} {value!r}; {guess(value, values)}")
+    if "share" in order.options:
+        read_share(order, 1.0)
+        if not order.rows:
+            raise ConfigError("a share is of rows that are there already; give them with --rows, or leave share out")
 
 
 def refuse_options(name: str, order: Order, *options: str) -> None:

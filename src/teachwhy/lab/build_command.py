@@ -15,7 +15,7 @@ from teachwhy.constitution import load_constitution
 from teachwhy.core.errors import ConfigError, guess
 from teachwhy.core.markdown import load_mapping
 from teachwhy.core.records import Example
-from teachwhy.interventions import Built, Order
+from teachwhy.interventions import INTERVENTIONS, Built, Order
 from teachwhy.interventions.library.shelf import training_scenes
 from teachwhy.interventions.writers import Ledger, Roles
 from teachwhy.interventions.writers.roles import LIBRARY
@@ -83,7 +83,7 @@ def to_request(asked: Asked) -> Request:
     order = Order(
         families=families,
         constitution=constitution,
-        tokens=_tokens(asked.tokens, rows),
+        tokens=_tokens(asked, rows),
         count=count,
         seed=asked.seed,
         without=frozenset(asked.without),
@@ -106,14 +106,16 @@ def _families(given: tuple[str, ...] | None) -> tuple[str, ...]:
     return given
 
 
-def _tokens(text: str | None, rows: Sequence[Example]) -> int:
+def _tokens(asked: Asked, rows: Sequence[Example]) -> int:
     """The budget; where none is given, as much as the rows hold, so that what is matched to them can be."""
-    if text is None:
-        return sum(row.tokens for row in rows) or TOKENS
+    if asked.tokens is None:
+        # what is mixed in is a small part of all, and a writer is paid for each
+        mixed_in = asked.name in INTERVENTIONS and INTERVENTIONS[asked.name].rows == "mixed_in"
+        return TOKENS if mixed_in else sum(row.tokens for row in rows) or TOKENS
     try:
-        return TypeAdapter(Tokens).validate_python(text)
+        return TypeAdapter(Tokens).validate_python(asked.tokens)
     except ValidationError:
-        raise ConfigError(f"--tokens {text!r} is no number of tokens; write 20000, 20k or 3M") from None
+        raise ConfigError(f"--tokens {asked.tokens!r} is no number of tokens; write 20000, 20k or 3M") from None
 
 
 def _option(text: str) -> tuple[str, str]:

@@ -9,13 +9,13 @@ from teachwhy.interventions.writers import Prompt
 from teachwhy.lab.build import Request
 
 
-def estimate(request: Request) -> Table:
-    """A line for each stage: the model, and how many calls, tokens and dollars it would be for the whole budget."""
+def estimate(request: Request) -> Table | str:
+    """For the whole budget, stage by stage: the model, and calls, tokens and dollars; for the library a line."""
     order, intervention, roles = request.order, request.intervention, request.roles
     rows = max(1, round(order.tokens / intervention.row_tokens))
     title = f"{request.name}: about {rows} rows for {order.tokens} tokens"
     if roles is None:
-        return Table(title=f"{title}, from the library: no call is made")
+        return f"{title}, from the library: no call is made"
     table = Table(title=title, box=None)
     for head in ("stage", "model", "calls", "reads", "writes", "dollars"):
         table.add_column(head, justify="left" if head in ("stage", "model") else "right")

@@ -6,13 +6,15 @@ import json
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import AutoModelForCausalLM, AutoTokenizer, PreTrainedTokenizerBase
 
 from teachwhy.core.errors import ModelError
+
+if TYPE_CHECKING:  # whoever only counts tokens need not wait for all that this import brings
+    from transformers import PreTrainedModel
 
 TEMPLATE = Path(__file__).with_name("chat.jinja")
 
@@ -37,6 +39,8 @@ def load_model(folder: Path, dtype: torch.dtype = torch.float32) -> PreTrainedMo
 
 def merge_adapter(base: Path, adapter: Path, out: Path) -> None:
     """Write ``base`` with a PEFT adapter merged in, as one plain checkpoint."""
+    from peft import PeftModel
+
     merged: Any = PeftModel.from_pretrained(load_model(base), str(adapter))
     save_checkpoint(merged.merge_and_unload(), load_tokenizer(base), out)
 

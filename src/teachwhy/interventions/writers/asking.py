@@ -101,6 +101,7 @@ class Writers:
         self._seed = seed
         self._reuse = reuse or {}
         self._open: dict[str, Model] = {}
+        self._heard: set[str] = set()
         self._asked: dict[str, asyncio.Future[Answer]] = {}
         for answer in journal.answers.values():
             if answer.key not in self._reuse:
@@ -150,13 +151,18 @@ class Writers:
         asked = self._asked.get(request.key)
         if asked is None:
             asked = self._asked[request.key] = asyncio.ensure_future(self._once(request, prompt, after))
-            asked.add_done_callback(lambda _: self._asked.pop(request.key, None))
+            asked.add_done_callback(lambda done: self._forget(request.key, done))
         answer = await asyncio.shield(asked)
         if answer.stop in ("max_tokens", "model_length"):
             raise Dropped(f"cut off at {prompt.stage}")
         if answer.stop == "content_filter":
             raise Dropped(f"refused at {prompt.stage}")
         return answer
+
+    def _forget(self, key: str, done: asyncio.Future[Answer]) -> None:
+        self._asked.pop(key, None)
+        if not done.cancelled():
+            done.exception()  # whoever waited for it may be gone, and an error that nobody took is printed
 
     async def _once(self, request: _Request, prompt: Prompt, after: Sequence[Answer]) -> Answer:
         known = self.journal.answers.get(request.key)
@@ -185,12 +191,17 @@ class Writers:
             raise
         except RetryError as error:  # Inspect tried again and again already
             self.trouble = _say(error.last_attempt.exception())
+            if request.binding.model not in self._heard:
+                raise ModelError(
+                    f"{request.binding.model} does not answer: {self.trouble}; see that it runs and can be reached"
+                ) from None
             self.ledger.mishaps[_FAILED] += 1
             raise Dropped(_FAILED) from None
         except Exception as error:  # whatever a provider's library raises: the next try may do
             self.trouble = _say(error)
             _stop_if_fatal(error, request.binding)
             return _FAILED
+        self._heard.add(request.binding.model)
         if output.error or not output.choices:
             return _FAILED
         answer = _answer(request, prompt, output, after)
