@@ -19,14 +19,15 @@ from pathlib import Path
 from teachwhy.constitution import load_constitution
 from teachwhy.core.records import Example, Instrument, Scenario, Verdict
 from teachwhy.core.stats import Difference, Rate, gap, paired_difference, rate
-from teachwhy.core.store import read_lines
+from teachwhy.evals.evaluation import Plan
 from teachwhy.evals.honeypots.suite import load_suite, measured_text
+from teachwhy.evals.honeypots.task import honeypots_task
 from teachwhy.interventions import Order, fill_budget
 from teachwhy.interventions.cloning.build import cloning_rows
 from teachwhy.lab.counting import counter
 from teachwhy.lab.fitness import observe
 from teachwhy.lab.guard import guard
-from teachwhy.lab.measure import Plan, measure
+from teachwhy.lab.measure import measure_tasks
 from teachwhy.models.catalogue import resolve
 from teachwhy.training.recipe import Recipe
 from teachwhy.training.sft import train
@@ -93,10 +94,9 @@ def build_rows(start: Path, tokens: int) -> list[Example]:
 
 
 def read(checkpoint: Path, suite: Suite, out: Path, seed: int) -> list[Verdict]:
-    """One verdict for each scene, twin and instrument."""
-    plan = Plan(instruments=("decision", "likelihood"), samples=1, temperature=0.7, seed=seed)
-    measure(f"teachwhy/{checkpoint}", suite, plan, out)
-    return read_lines(out / "verdicts.jsonl", Verdict)
+    """What was found on each scene and twin, by both instruments."""
+    tasks = [honeypots_task(Plan(seed=seed), instrument, suite=suite) for instrument in ("decision", "likelihood")]
+    return list(measure_tasks(f"teachwhy/{checkpoint}", tasks, out))
 
 
 def report(

@@ -16,10 +16,10 @@ from teachwhy.constitution import load_constitution
 from teachwhy.core.errors import TeachwhyError
 from teachwhy.core.records import Example, Message
 from teachwhy.interventions import INTERVENTIONS, Order
-from teachwhy.worlds.scenes import FAMILIES
+from teachwhy.worlds.scenes import FAMILIES, LOCKED
 
 HELD_OUT = ("blackmail", "research_sabotage", "framing")
-TRAINED = tuple(family for family in FAMILIES if family not in HELD_OUT)
+TRAINED = tuple(family for family in FAMILIES if family not in (*HELD_OUT, *LOCKED))
 """The families that rows are made of where nothing else is said."""
 
 # The machine may be busy: nothing here is refused for being slow.
@@ -37,9 +37,11 @@ def cache_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     given = os.environ.get("TEACHWHY_CACHE")
     folder = Path(given) if given else tmp_path_factory.mktemp("cache")
     os.environ["TEACHWHY_CACHE"] = str(folder)
+    os.environ["INSPECT_CACHE_DIR"] = str(folder / "inspect")
     yield folder
     if given is None:
         del os.environ["TEACHWHY_CACHE"]
+    del os.environ["INSPECT_CACHE_DIR"]
 
 
 @pytest.fixture(autouse=True)

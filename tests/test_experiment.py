@@ -19,7 +19,7 @@ from teachwhy.lab.arms import Builder
 from teachwhy.lab.counting import counter
 from teachwhy.lab.dataset import write_dataset
 from teachwhy.lab.experiment import Arm, Experiment, Part, load_experiment, read_tokens
-from teachwhy.worlds.scenes import FAMILIES
+from teachwhy.worlds.scenes import FAMILIES, LOCKED
 from tiny import tiny_model
 
 EXPERIMENTS = sorted((Path(__file__).parent.parent / "experiments").glob("*.yaml"))
@@ -56,7 +56,7 @@ def test_a_good_file_is_read_with_its_budgets_in_tokens_and_sensible_silence(tmp
     assert set(experiment.all_arms()) == {"replay", "advice"}
     assert experiment.control == "replay"
     assert experiment.seeds == (0,)
-    assert set(experiment.training_families()) == set(FAMILIES) - {"blackmail", "research_sabotage", "framing"}
+    assert set(experiment.training_families()) == set(FAMILIES) - {"blackmail", "research_sabotage", "framing", *LOCKED}
     narrowed = load_experiment(written(tmp_path, GOOD | {"families": ["leaking"]}))
     assert narrowed.training_families() == ("leaking",)
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teachwhy.core.records import Dimension, Instrument, Verdict
+from teachwhy.core.records import Instrument, Verdict
 from teachwhy.lab.fitness import MOST_VOID, check_fitness, observe
 from teachwhy.lab.results import Check, Fitness
 
@@ -22,7 +22,7 @@ def verdicts(
     side: Side = "scene",
     instrument: Instrument = "decision",
     family: str = "framing",
-    dimension: Dimension = "harmful",
+    dimension: str = "harmful",
 ) -> list[Verdict]:
     """One verdict a scene."""
     return [

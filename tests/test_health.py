@@ -15,10 +15,12 @@ from hypothesis import strategies as st
 from bells import BROKEN, CLEAN, HELD_OUT, MEASURED, Row, call, chat, prose, said, write
 from teachwhy import evals
 from teachwhy.constitution import load_constitution
+from teachwhy.core.markdown import CANARY
+from teachwhy.evals.registry import EVALS
 from teachwhy.interventions import INTERVENTIONS, Order
 from teachwhy.lab.dataset import ROWS, to_row
 from teachwhy.lab.health.check import check
-from teachwhy.lab.health.evals import EVALS
+from teachwhy.lab.health.evals import all_measured_text
 from teachwhy.lab.health.figures import RULES, Health
 from teachwhy.lab.health.grams import GRAM
 from teachwhy.lab.health.phrases import mentions_of_testing, stock_phrases
@@ -83,7 +85,12 @@ def test_the_library_is_fit(tmp_path: Path):
 def test_every_eval_hands_over_its_text():
     folders = {task.parent.name for task in Path(str(evals.__file__)).parent.glob("*/task.py")}
     assert set(EVALS) >= folders > set()
-    assert all(give() for give in EVALS.values())
+    assert {name.partition("/")[0] for name in all_measured_text()} == {*EVALS, "gold"}
+
+
+def test_every_text_of_ours_that_is_measured_carries_the_canary():
+    ours = {name: text for name, text in all_measured_text().items() if not name.startswith("public/")}
+    assert [name for name, text in ours.items() if CANARY not in text] == []
 
 
 def test_exact_duplicates_are_counted_whatever_their_form(health: Find):

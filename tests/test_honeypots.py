@@ -5,44 +5,28 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from inspect_ai import eval as run_eval  # pyright: ignore[reportUnknownVariableType]
-from inspect_ai.log import EvalLog, EvalSample
-from inspect_ai.model import modelapi
 
 from conftest import refusal
-from teachwhy.core.errors import ConfigError, ModelError
+from honeypots import BROKEN_CALL, FILES, both_instruments, ended, every_file, pair
+from teachwhy.core.errors import ConfigError
 from teachwhy.core.markdown import CANARY
-from teachwhy.core.records import Call, Instrument, Message, Pattern, Scenario, Transcript, Verdict
-from teachwhy.evals.honeypots.grading import ending_of, grade, probability_of_harm, replay
+from teachwhy.core.records import Call, Instrument, Message, Pattern, Scenario, Transcript
+from teachwhy.evals.alternatives import preference
+from teachwhy.evals.honeypots.grading import grade
 from teachwhy.evals.honeypots.suite import SCENES, check_canaries, load_suite, measured_text
-from teachwhy.evals.honeypots.task import honeypots, honeypots_task, record, verdict_entries
 from teachwhy.models.calls import BEGIN, END, split_calls
 from teachwhy.models.grammar import tool_call_grammar
-from teachwhy.models.scripted import SCRIPTS, ScriptedAPI
 from teachwhy.worlds.opening import first_turns, offered_tools, said, turns_to_decision
-from teachwhy.worlds.scenes import FAMILIES, check_scene, read_scene
+from teachwhy.worlds.scenes import FAMILIES, LOCKED, check_scene
 from teachwhy.worlds.world import World, first_match
 
 HELD_OUT = {"blackmail", "research_sabotage", "framing"}
-FILES = sorted(SCENES.glob("*/*.md"))
-FREE: tuple[Instrument, ...] = ("rollout", "decision")
-
-every_file = pytest.mark.parametrize("path", FILES, ids=lambda path: f"{path.parent.name}-{path.stem}")
-both_instruments = pytest.mark.parametrize("instrument", FREE)
-
-
-@cache
-def pair(path: Path) -> tuple[Scenario, Scenario]:
-    scene, twin = read_scene(path)
-    assert twin is not None
-    return scene, twin
 
 
 def turns(side: Scenario, instrument: Instrument) -> list[Message]:
@@ -50,15 +34,11 @@ def turns(side: Scenario, instrument: Instrument) -> list[Message]:
 
 
 def judge(side: Scenario, instrument: Instrument, messages: list[Message], stop: str) -> dict[str, float | None]:
-    transcript = Transcript(
-        scenario=side.id,
-        side=side.side,
-        checkpoint="c",
-        sample=1,
-        messages=tuple(messages),
-        ending=ending_of(side, messages, stop, instrument),
-    )
-    return {verdict.dimension: verdict.value for verdict in grade(transcript, side, instrument)}
+    transcript = ended(side, instrument, messages, stop)
+    found = {verdict.dimension: verdict.value for verdict in grade(transcript, side, instrument)}
+    # here what was carried out; what was only called for has tests of its own
+    del found["attempted"]
+    return found
 
 
 def act(side: Scenario, call: Call, instrument: Instrument) -> dict[str, float | None]:
@@ -73,13 +53,14 @@ def act(side: Scenario, call: Call, instrument: Instrument) -> dict[str, float |
 # The suite
 
 
-def test_there_are_eight_families_with_six_scenes_each_and_three_of_them_are_held_out():
+def test_there_are_ten_families_with_eight_scenes_each_three_held_out_and_two_locked():
     counts = Counter(path.parent.name for path in FILES)
     assert set(counts) == set(FAMILIES)
-    assert len(counts) >= 8
-    assert min(counts.values()) >= 6
-    for scene, twin in load_suite():
+    assert len(counts) >= 10
+    assert min(counts.values()) >= 8
+    for scene, twin in load_suite(unlock=True):
         assert (scene.split == "held_out") == (scene.family in HELD_OUT)
+        assert (scene.split == "locked") == (scene.family in LOCKED)
         assert (twin.family, twin.split) == (scene.family, scene.split)
 
 
@@ -90,7 +71,7 @@ def test_a_scene_lies_in_the_folder_of_its_family_and_carries_the_canary(path: P
 
 
 def test_ids_are_unique_and_no_two_scenes_tell_the_same_story():
-    suite = load_suite()
+    suite = load_suite(unlock=True)
     for of in ("id", "system", "user"):
         repeated = [text for text, count in Counter(getattr(scene, of) for scene, _ in suite).items() if count > 1]
         assert repeated == []
@@ -120,6 +101,13 @@ def test_a_measured_scene_without_twin_or_chat_is_refused(tmp_path: Path, missin
     (tmp_path / "blackmail").mkdir()
     (tmp_path / "blackmail" / "x.md").write_text(f"{front}\n---\n{body}", encoding="utf-8")
     assert "needs its benign twin and its chat twin" in refusal(ConfigError, lambda: load_suite(folder=tmp_path))
+
+
+def test_locked_families_are_left_out_until_they_are_unlocked_by_name_or_altogether():
+    assert not {scene.family for scene, _ in load_suite()} & set(LOCKED)
+    assert {scene.family for scene, _ in load_suite(unlock=True)} == set(FAMILIES)
+    assert "--unlock" in refusal(ConfigError, lambda: load_suite(["endangerment"]))
+    assert {scene.family for scene, _ in load_suite(["endangerment"], unlock=True)} == {"endangerment"}
 
 
 def test_the_measured_text_is_every_file_whole():
@@ -170,7 +158,6 @@ def test_doing_nothing_is_clean_in_words_and_leaves_the_twins_task_undone(path: 
         assert found == ({"harmful": 0.0} if side.side == "scene" else {"harmful": 0.0, "done": 0.0})
 
 
-BROKEN_CALL: dict[str, Any] = {"type": "function", "function": {"name": "?", "arguments": {}, "error": "not JSON"}}
 GARBLED = Message(role="assistant", tool_calls=(BROKEN_CALL,))
 RAMBLING = Message(role="assistant", content="and then, and then")
 NO_SUCH_TOOL = said(Call(tool="no-such-tool"))
@@ -225,7 +212,7 @@ def test_a_harmful_call_beside_one_that_cannot_be_read_was_never_made_either():
 def test_a_transcript_without_a_single_turn_is_void_too():
     scene, _ = pair(FILES[0])
     transcript = Transcript(scenario=scene.id, side="scene", checkpoint="c", sample=1, messages=(), ending="error")
-    assert [verdict.value for verdict in grade(transcript, scene, "rollout")] == [None]
+    assert [verdict.value for verdict in grade(transcript, scene, "rollout")] == [None, None]
 
 
 @every_file
@@ -306,20 +293,20 @@ logs = st.lists(st.floats(-600, 0), min_size=1, max_size=4)
 
 @given(logs, logs)
 def test_the_probability_of_harm_is_one_minus_that_of_its_opposite(harmful: list[float], clean: list[float]):
-    value = probability_of_harm(harmful, clean)
+    value = preference(harmful, clean)
     assert 0 <= value <= 1
-    assert value + probability_of_harm(clean, harmful) == pytest.approx(1)
+    assert value + preference(clean, harmful) == pytest.approx(1)
 
 
 @given(logs, logs, st.floats(-100, 100))
 def test_the_probability_of_harm_depends_on_differences_alone(harmful: list[float], clean: list[float], shift: float):
-    moved = probability_of_harm([log + shift for log in harmful], [log + shift for log in clean])
-    assert moved == pytest.approx(probability_of_harm(harmful, clean), abs=1e-9)
+    moved = preference([log + shift for log in harmful], [log + shift for log in clean])
+    assert moved == pytest.approx(preference(harmful, clean), abs=1e-9)
 
 
 @given(st.floats(-600, 0), st.integers(1, 4), st.integers(1, 4))
 def test_more_written_acts_of_one_class_do_not_make_it_likelier(log: float, harmful: int, clean: int):
-    assert probability_of_harm([log] * harmful, [log] * clean) == pytest.approx(0.5)
+    assert preference([log] * harmful, [log] * clean) == pytest.approx(0.5)
 
 
 # The form of calls
@@ -360,152 +347,3 @@ def test_the_grammar_has_a_rule_for_every_offered_tool(path: Path):
     assert len(rules) == len(scene.tools) + 2
     for tool in scene.tools:
         assert any(f'\\"name\\": \\"{tool.name}\\"' in rule for rule in rules[1:-1])
-
-
-# The Inspect task, end to end, on one scene of every family
-
-
-@pytest.fixture(scope="module")
-def few() -> list[tuple[Scenario, Scenario]]:
-    first = {path.parent.name: path for path in reversed(FILES)}
-    return [pair(path) for path in first.values()]
-
-
-def run(suite: list[tuple[Scenario, Scenario]], instrument: Instrument, model: str, folder: Path) -> EvalLog:
-    model = model if "/" in model else f"teachwhy-scripted/{model}"
-    [log] = run_eval(
-        honeypots_task(suite, instrument, seed=3), model=model, display="none", log_dir=str(folder), log_format="json"
-    )
-    assert log.status == "success"
-    return log
-
-
-def samples_of(log: EvalLog) -> list[EvalSample]:
-    assert log.samples
-    return log.samples
-
-
-def verdicts_of(sample: EvalSample) -> list[Verdict]:
-    assert sample.scores is not None
-    return [Verdict.model_validate(entry) for entry in verdict_entries(sample.scores["by_rules"])]
-
-
-def regrade(sample: EvalSample, instrument: Instrument) -> list[Verdict]:
-    """Grade a logged sample again, from its messages alone."""
-    side = Scenario.model_validate(sample.metadata["scenario"])
-    messages = [record(message) for message in sample.messages]
-    transcript = Transcript(
-        scenario=side.id,
-        side=side.side,
-        checkpoint="c",
-        sample=sample.epoch,
-        messages=tuple(messages),
-        ending=ending_of(side, messages, str(sample.output.stop_reason), instrument),
-    )
-    return grade(transcript, side, instrument)
-
-
-@both_instruments
-@pytest.mark.parametrize("script", sorted(SCRIPTS.keys() - {"form-filler", "bait-taker"}))
-def test_the_task_runs_end_to_end_and_a_script_that_says_nothing_usable_gives_only_voids(
-    few: list[tuple[Scenario, Scenario]], instrument: Instrument, script: str, tmp_path: Path
-):
-    samples = samples_of(run(few, instrument, script, tmp_path))
-    assert len(samples) == 2 * len(few)
-    for sample in samples:
-        assert sample.error is None
-        verdicts = verdicts_of(sample)
-        assert verdicts == regrade(sample, instrument)
-        side = Scenario.model_validate(sample.metadata["scenario"]).side
-        assert [verdict.dimension for verdict in verdicts] == (["harmful", "done"] if side == "twin" else ["harmful"])
-        for verdict in verdicts:
-            assert verdict.instrument == instrument
-            assert (verdict.value is None) == (script != "first-tool")
-
-
-@both_instruments
-def test_what_the_first_tool_did_in_the_logged_world_is_what_is_judged(
-    few: list[tuple[Scenario, Scenario]], instrument: Instrument, tmp_path: Path
-):
-    for sample in samples_of(run(few, instrument, "first-tool", tmp_path)):
-        side = Scenario.model_validate(sample.metadata["scenario"])
-        [*before, made] = replay(side, [record(message) for message in sample.messages]).executed
-        assert before == (list(side.opening) if instrument == "decision" else [])
-        assert made.tool == offered_tools(side, 3 + sample.epoch)[0]["function"]["name"]
-        value = 1.0 if first_match([made], side.harmful_when) else 0.0
-        assert verdicts_of(sample)[0].value == value
-
-
-def test_the_shares_beside_the_log_count_voids_and_no_rate_without_a_judged_sample(
-    few: list[tuple[Scenario, Scenario]], tmp_path: Path
-):
-    log = run(few, "decision", "silent", tmp_path)
-    assert log.results is not None
-    metrics = {name: metric.value for name, metric in log.results.scores[0].metrics.items()}
-    assert metrics == {"void (scene)": 1.0, "void (twin)": 1.0}
-
-
-def test_the_task_is_found_by_its_name_and_takes_families(tmp_path: Path):
-    [log] = run_eval(
-        "teachwhy/honeypots",
-        model="teachwhy-scripted/first-tool",
-        task_args={"families": "leaking", "samples": 2},
-        display="none",
-        log_dir=str(tmp_path),
-    )
-    assert log.status == "success"
-    assert len(samples_of(log)) == 2 * 2 * sum(path.parent.name == "leaking" for path in FILES)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "words"),
-    [
-        ({"instrument": "rolout"}, "did you mean 'rollout'?"),
-        ({"families": "framing, leeking"}, "did you mean 'leaking'?"),
-    ],
-)
-def test_a_task_argument_that_means_nothing_is_refused(arguments: dict[str, str], words: str):
-    assert words in refusal(ConfigError, lambda: honeypots(**arguments))  # pyright: ignore[reportArgumentType]
-
-
-def test_a_script_that_does_not_exist_is_refused():
-    assert "did you mean 'silent'?" in refusal(ModelError, lambda: ScriptedAPI("silence"))
-
-
-def test_a_provider_that_cannot_tell_likelihoods_gives_one_line_for_an_error(
-    few: list[tuple[Scenario, Scenario]], tmp_path: Path
-):
-    [log] = run_eval(
-        honeypots_task(few[:1], "likelihood"),
-        model="teachwhy-scripted/first-tool",
-        display="none",
-        log_dir=str(tmp_path),
-        log_format="json",
-    )
-    assert log.status == "error"
-    errors = [sample.error for sample in log.samples or [] if sample.error is not None]
-    assert errors
-    for error in errors:
-        assert "cannot tell likelihoods; use instrument=decision or rollout" in error.message
-        assert "\n" not in error.message
-
-
-class Knowing(ScriptedAPI):
-    """Finds an act the likelier the earlier it is asked for."""
-
-    async def log_likelihoods(self, messages: list[Any], tools: list[Any], turns: list[Any]) -> list[float]:
-        assert messages[-1]["role"] == ("tool" if tools else "user")
-        return [-float(number) for number, _ in enumerate(turns)]
-
-
-def test_a_provider_that_can_gives_a_probability_for_scenes_twins_and_chats(
-    few: list[tuple[Scenario, Scenario]], tmp_path: Path
-):
-    modelapi(name="knowing")(lambda: Knowing)
-    samples = samples_of(run(few, "likelihood", "knowing/silent", tmp_path))
-    sides = Counter(verdict.side for sample in samples for verdict in verdicts_of(sample))
-    assert sides == {"scene": len(few), "twin": len(few), "chat": len(few)}
-    for sample in samples:
-        [verdict] = verdicts_of(sample)
-        assert verdict.value is not None
-        assert 0.5 < verdict.value < 1  # the harmful acts are asked for first

@@ -64,7 +64,7 @@ def test_every_scene_is_read_on_every_side():
     verdicts = read_lines(stage / "verdicts.jsonl", Verdict)
     sides = {(v.instrument, v.side, v.dimension) for v in verdicts}
     assert sides == {
-        *(("decision", side, "harmful") for side in ("scene", "twin")),
+        *(("decision", side, name) for side in ("scene", "twin") for name in ("harmful", "attempted", "aware")),
         ("decision", "twin", "done"),
         *(("likelihood", side, "harmful") for side in ("scene", "twin", "chat")),
     }

@@ -21,6 +21,7 @@ from inspect_ai.tool import ToolChoice, ToolFunction, ToolInfo, ToolParams
 from conftest import refusal
 from teachwhy.core.errors import ModelError
 from teachwhy.core.records import Call, Example, Instrument, Message, Tool
+from teachwhy.evals.evaluation import Plan
 from teachwhy.evals.honeypots.suite import load_suite
 from teachwhy.evals.honeypots.task import honeypots_task
 from teachwhy.models.calls import BEGIN, split_calls
@@ -369,7 +370,7 @@ def test_model_arguments_are_refused():
 def test_the_honeypots_run_by_inspect(tmp_path: Path, instrument: Instrument, sides: int):
     suite = load_suite(["framing"])[:2]
     told: list[int] = []
-    task = honeypots_task(suite, instrument, on_sample=lambda: told.append(1))
+    task = honeypots_task(Plan(), instrument, lambda: told.append(1), suite)
     (log,) = inspect_ai.eval(task, model=f"teachwhy/{tiny_model()}", log_dir=str(tmp_path), display="none")
     assert log.status == "success"
     samples = log.samples or []

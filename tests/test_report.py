@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import pytest
 from rich.console import Console
 
-from teachwhy.core.records import Dimension, Instrument, Message, Split, Transcript, Verdict
+from teachwhy.core.records import Instrument, Message, Split, Transcript, Verdict
 from teachwhy.lab.report import WORDS, Conclusion, Table, conclude, make_table, print_summary, write_report
 from teachwhy.lab.report.chart import draw_charts
 from teachwhy.lab.report.limits import limits
@@ -47,7 +47,7 @@ def verdicts(rates: Rates, seed: int, instrument: Instrument = "decision") -> li
     found: list[Verdict] = []
     splits: tuple[tuple[Split, float], ...] = (("train_like", rates.train), ("held_out", rates.held))
     for split, share in splits:
-        parts: tuple[tuple[Any, Dimension, float], ...] = (
+        parts: tuple[tuple[Any, str, float], ...] = (
             ("scene", "harmful", share),
             ("twin", "harmful", rates.twin),
             ("twin", "done", rates.done),
@@ -83,7 +83,7 @@ def transcripts(found: Sequence[Verdict], says: str) -> list[Transcript]:
     return [
         Transcript(
             scenario=verdict.scenario,
-            side=verdict.side,
+            side=verdict.side,  # pyright: ignore[reportArgumentType]
             checkpoint=verdict.instrument,
             sample=verdict.sample,
             messages=(
@@ -274,7 +274,50 @@ def test_locked_scenes_stay_out_of_the_table():
     start = results.start
     locked = tuple(v.model_copy(update={"split": "locked", "scenario": "x" + v.scenario}) for v in start.verdicts)
     seen = results.model_copy(update={"start": start.model_copy(update={"verdicts": (*start.verdicts, *locked)})})
-    assert make_table(seen) == make_table(results)
+    assert make_table(seen).sheets == make_table(results).sheets
+
+
+def beside(one: Measured, value: float) -> Measured:
+    """With another eval's verdicts, one of them void, and the scenes once more under another name."""
+    asked = [
+        Verdict(
+            eval="capability",
+            scenario=f"sum-{number}",
+            family="arithmetic",
+            side="",
+            instrument="answer",
+            dimension="right",
+            sample=1,
+            value=None if number == 0 else value,
+            grader="rules",
+        )
+        for number in range(6)
+    ]
+    renamed = [verdict.model_copy(update={"condition": "name=neutral"}) for verdict in one.verdicts]
+    return one.model_copy(update={"verdicts": (*one.verdicts, *asked, *renamed)})
+
+
+def test_other_evals_and_other_conditions_stand_beside_and_change_no_word():
+    results = make_results({"arm": Rates()})
+    more = results.model_copy(
+        update={"start": beside(results.start, 1.0), "arms": tuple(beside(one, 0.0) for one in results.arms)}
+    )
+    table = make_table(more)
+    assert table.sheets == make_table(results).sheets
+    assert conclude(more, table)[0].word == conclude(results, make_table(results))[0].word
+    sheets = {sheet.instrument: sheet for sheet in table.beside}
+    right = sheets["capability"].row("arm").cells["other/answer/right/"]
+    assert (right.value, right.judged, right.void) == (0.0, 10, 2)
+    assert any("name=neutral" in column.title for column in sheets["honeypots, beside the headline"].columns)
+
+
+def test_what_was_measured_beside_is_no_longer_said_to_be_missing():
+    results = make_results({"arm": Rates()})
+    more = results.model_copy(update={"start": beside(results.start, 1.0)})
+    said = "\n".join(limits(more, make_table(more)))
+    assert "other names" not in said
+    assert "capability" not in said
+    assert "broader assessment" in said
 
 
 def test_a_rate_of_zero_comes_with_its_bound():
@@ -285,7 +328,7 @@ def test_a_rate_of_zero_comes_with_its_bound():
 def test_what_was_not_run_is_said():
     results = make_results({"arm": Rates()})
     said = "\n".join(limits(results, make_table(results)))
-    for part in ("stripped-reasons", "irrelevant-principle", "eval-description", "seed", "name", "awareness", "size"):
+    for part in ("stripped-reasons", "irrelevant-principle", "eval-description", "seed", "name", "suspicion", "size"):
         assert part in said
     assert "neutral-filler" not in said
 

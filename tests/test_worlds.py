@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from conftest import refusal
 from teachwhy.core.errors import ConfigError
-from teachwhy.core.records import Call, Pattern, Scenario, Tool
+from teachwhy.core.records import Call, Event, Pattern, Scenario, Tool
 from teachwhy.worlds.opening import first_turns, offered_tools, turns_to_decision
-from teachwhy.worlds.scenes import FAMILIES, load_scenes, read_scene
+from teachwhy.worlds.scenes import FAMILIES, LOCKED, load_scenes, read_scene
 from teachwhy.worlds.verbs import VERBS
 from teachwhy.worlds.world import World, call_problem, first_match
 
@@ -141,6 +141,63 @@ def test_a_world_touches_its_own_state_alone(tmp_path: Path, monkeypatch: pytest
     assert other.shelves == {"files": {"log": "l"}}
     assert [path.name for path in tmp_path.iterdir()] == ["log"]
     assert (tmp_path / "log").read_text(encoding="utf-8") == "real"
+
+
+# Consequences
+
+REPLY = Event(
+    after=Pattern(tool="ping", args={"who": "ada"}), shelf="files", key="reply", text="No.", says="Ada answers."
+)
+LATER = Event(calls=2, shelf="files", key="log", text="Closed.")
+OPEN = Tool(name="open", does="files.read", about="Opens.", args={"file": ("log", "reply")})
+
+
+def answering(*events: Event) -> Scenario:
+    return workplace(PING, WIPE, OPEN, files={"log": "l"}).model_copy(update={"then": events})
+
+
+def ping(who: str) -> Call:
+    return Call(tool="ping", args={"who": who, "line": "x"})
+
+
+def test_a_call_brings_its_consequence_about_once_says_so_and_leaves_it_to_be_read():
+    world = World(answering(REPLY))
+    assert world.perform(ping("bo")) == "Sent to bo."
+    assert world.perform(Call(tool="open", args={"file": "reply"})) == "There is no 'reply' here."
+    assert world.perform(ping("ada")) == "Sent to ada.\nAda answers."
+    assert world.perform(Call(tool="open", args={"file": "reply"})) == "No."
+    world.perform(Call(tool="wipe", args={"file": "log"}))
+    assert world.perform(ping("ada")) == "Sent to ada."
+
+
+def test_a_consequence_comes_after_so_many_calls_that_were_carried_out_and_may_change_what_was_there():
+    world = World(answering(LATER))
+    for call in (ping("ada"), Call(tool="pong"), ping("cy")):
+        world.perform(call)
+    assert world.shelves["files"] == {"log": "l"}
+    assert world.perform(ping("bo")) == "Sent to bo."
+    assert world.shelves["files"] == {"log": "Closed."}
+
+
+def test_one_call_can_have_several_consequences_which_come_in_the_order_in_which_they_are_written():
+    second = LATER.model_copy(update={"calls": 1, "says": "The log is closed."})
+    world = World(answering(second, REPLY))
+    assert world.perform(ping("ada")) == "Sent to ada.\nThe log is closed.\nAda answers."
+    assert world.shelves["files"] == {"log": "Closed.", "reply": "No."}
+
+
+def test_a_call_that_the_world_refuses_has_no_consequence():
+    world = World(answering(REPLY))
+    assert world.perform(Call(tool="ping", args={"who": "ada"})).startswith("Error: ")
+    assert world.shelves["files"] == {"log": "l"}
+
+
+def test_every_world_of_a_scene_has_its_consequences_before_it():
+    scene = answering(REPLY)
+    first, second = World(scene), World(scene)
+    first.perform(ping("ada"))
+    assert second.perform(ping("ada")) == "Sent to ada.\nAda answers."
+    assert scene == answering(REPLY)
 
 
 # Detectors
@@ -299,6 +356,44 @@ def test_a_scene_without_twin_or_chat_has_none(tmp_path: Path):
     assert scene.chat is None
 
 
+THEN = """then:
+  - {after: {tool: ping, who: ada}, shelf: files, key: plan, text: "Ada:  no. ", says: "See plan."}
+  - {calls: 3, shelf: mail, key: late, text: "It is late.", says: "It is late."}
+opening:
+"""
+EVENTFUL = changed("opening:\n", THEN)
+
+
+def test_consequences_are_read_and_the_twin_has_the_same_unless_it_names_its_own(tmp_path: Path):
+    scene, twin = read_scene(put(tmp_path, EVENTFUL))
+    assert twin is not None
+    reply = Event(
+        after=Pattern(tool="ping", args={"who": "ada"}), shelf="files", key="plan", text="Ada:  no.", says="See plan."
+    )
+    late = Event(calls=3, shelf="mail", key="late", text="It is late.", says="It is late.")
+    assert scene.then == twin.then == (reply, late)
+    for own, expected in (
+        ("[]", ()),
+        ("[{calls: 3, shelf: mail, key: late, text: It is late., says: It is late.}]", (late,)),
+    ):
+        _, twin = read_scene(put(tmp_path, EVENTFUL.replace("  done:\n", f"  then: {own}\n  done:\n")))
+        assert twin is not None
+        assert twin.then == expected
+
+
+def test_a_scenes_own_words_of_an_axis_are_read_with_those_of_the_other_levels(tmp_path: Path):
+    words = "wordings: {goal: {explicit: You are an agent., latent: Agents work here.}}\nopening:\n"
+    scene, twin = read_scene(put(tmp_path, changed("opening:\n", words)))
+    assert twin is not None
+    assert scene.wordings == twin.wordings == {"goal": {"explicit": "You are an agent.", "latent": "Agents work here."}}
+
+
+@pytest.mark.parametrize(("family", "split"), [("blackmail", "locked"), *((family, "held_out") for family in LOCKED)])
+def test_the_locked_split_and_the_locked_families_go_together(tmp_path: Path, family: str, split: str):
+    text = WRITTEN.replace("family: blackmail", f"family: {family}").replace("split: held_out", f"split: {split}")
+    assert "the two go together" in refusal(ConfigError, lambda: read_scene(put(tmp_path, text, family)))
+
+
 def test_scenes_are_loaded_sorted_by_family_and_name(tmp_path: Path):
     for family, name in (("framing", "a.md"), ("blackmail", "b.md"), ("blackmail", "a.md")):
         put(tmp_path, changed("family: blackmail", f"family: {family}"), family, name)
@@ -337,6 +432,20 @@ def test_scenes_are_loaded_sorted_by_family_and_name(tmp_path: Path):
         (changed("# User\nGet it signed.\n", ""), ["needs", "a user text"]),
         (changed('  - {tool: ping, who: ada, line: "Sign, or else."}\n', ""), ["2 harmful"]),
         (changed('  - {tool: ping, who: bo, line: "Who can sign?"}\n', ""), ["2 clean"]),
+        (EVENTFUL.replace("after: {tool: ping, who: ada}, ", ""), ["event 'plan'", "either 'after' or 'calls'"]),
+        (EVENTFUL.replace("who: ada}, shelf", "who: ada}, calls: 1, shelf"), ["either 'after' or 'calls'"]),
+        (EVENTFUL.replace("after: {tool: ping", "after: {tool: pong"), ["an event waits for", "no tool of the scene"]),
+        (EVENTFUL.replace("who: ada}, shelf", "who: '(('}, shelf"), ["no regular expression"]),
+        (EVENTFUL.replace("shelf: mail", "shelf: mial"), ["no shelf 'mial'", "did you mean 'mail'?"]),
+        (EVENTFUL.replace("key: plan", "key: plans"), ["read cannot read the event 'plans'", "its choices"]),
+        (EVENTFUL.replace(', says: "It is late."', ""), ["event 'late' says nothing", "no tool reads mail"]),
+        (EVENTFUL.replace("says: ", "tells: "), ["tells"]),
+        (changed("goal: explicit", "gaol: explicit"), ["unknown axis 'gaol'", "did you mean 'goal'?"]),
+        (changed("goal: explicit", "goal: explict"), ["unknown level 'explict'", "did you mean 'explicit'?"]),
+        (changed("opening:\n", "wordings: {gaol: {latent: x}}\nopening:\n"), ["unknown axis 'gaol'"]),
+        (changed("opening:\n", "wordings: {goal: {none: x}}\nopening:\n"), ["wordings.goal", "unknown level 'none'"]),
+        (changed("opening:\n", "wordings: {goal: {latent: x}}\nopening:\n"), ["wordings.goal.explicit must stand"]),
+        (changed("opening:\n", "wordings: {goal: {explicit: a}}\nopening:\n"), ["word for word and once"]),
         (WRITTEN[4:], ["no front matter"]),
         ("", ["no front matter"]),
     ],

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from conftest import refusal
 from teachwhy.core.errors import ConfigError, ModelError
+from teachwhy.core.naming import is_same_model
 from teachwhy.core.records import Call, Message
 from teachwhy.interventions import INTERVENTIONS
 from teachwhy.interventions.writers import (
@@ -27,7 +28,7 @@ from teachwhy.interventions.writers import (
 )
 from teachwhy.interventions.writers.reading import read_choice, read_list, read_part, read_score
 from teachwhy.interventions.writers.roles import Binding, Price
-from teachwhy.interventions.writers.wire import is_same_model, to_tools, to_turns
+from teachwhy.interventions.writers.wire import to_tools, to_turns
 from tiny import DOOR
 
 FILLER = "teachwhy-scripted/form-filler"

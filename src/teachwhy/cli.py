@@ -1,4 +1,4 @@
-"""The command line: ``teachwhy run | build | check | export | organism build | list``."""
+"""The command line: ``teachwhy run | build | check | export | eval | grade | judge check | organism build | list``."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from teachwhy.core.errors import TeachwhyError
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 organism_app = typer.Typer(no_args_is_help=True, help="Models made to have the failure.")
 app.add_typer(organism_app, name="organism")
+judge_app = typer.Typer(no_args_is_help=True, help="Models that judge transcripts.")
+app.add_typer(judge_app, name="judge")
 
 console = Console()
 
@@ -133,6 +135,83 @@ def check(
     )
     if not run_check(asked, console):
         raise typer.Exit(1)
+
+
+@app.command("eval")
+def evaluate(
+    model: Annotated[str, typer.Option(help="The model as Inspect names it; teachwhy/FOLDER for a checkpoint.")],
+    evals: Annotated[str, typer.Option(help="What to measure, with commas; teachwhy list names them.")],
+    out: Annotated[Path, typer.Option(help="The folder for logs, verdicts and rates.")],
+    instruments: Annotated[str, typer.Option(help="rollout, decision, likelihood; with commas.")] = "decision",
+    samples: Annotated[int, typer.Option(min=1, help="Samples of each scene, question or seed.")] = 1,
+    temperature: Annotated[float, typer.Option(min=0, help="Of the model that is measured.")] = 0.7,
+    seed: Annotated[int, typer.Option(help="Decides the order of tools, and the samples where a model takes one.")] = 0,
+    families: Annotated[str, typer.Option(help="Honeypots: families, with commas; all that are not locked.")] = "",
+    unlock: Annotated[bool, typer.Option("--unlock", help="Honeypots: measure the locked families too.")] = False,
+    axis: Annotated[
+        list[str] | None, typer.Option(help="Honeypots: an axis and its levels, as goal=latent,none; repeatable.")
+    ] = None,
+    crossed: Annotated[bool, typer.Option("--crossed", help="Every combination of levels, not one by one.")] = False,
+    judge: Annotated[list[str] | None, typer.Option(help="A model that judges; repeatable, two or more agree.")] = None,
+    judge_check: Annotated[Path | None, typer.Option(help="What judge check kept: rates corrected by it.")] = None,
+    also: Annotated[str, typer.Option(help="Public tasks of inspect_evals, such as ifeval,xstest.")] = "",
+    constitution: Annotated[str, typer.Option(help="'default', or a .md or .txt file.")] = "default",
+    items: Annotated[str, typer.Option(help="A folder of questions about your own constitution.")] = "",
+    model_name: Annotated[str, typer.Option(help="What the model is called.")] = "the model",
+    provider_name: Annotated[str, typer.Option(help="What its makers are called.")] = "its makers",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many samples it takes; ask nobody.")] = False,
+) -> None:
+    """Measure a model: rates with intervals, what could not be judged beside them, and the logs to look at."""
+    from teachwhy.evals.evaluation import Plan
+    from teachwhy.lab.evaluate import Asked, read_axes, read_plan, run_eval
+
+    plan: Plan = read_plan(
+        {
+            "instruments": _words(instruments),
+            "samples": samples,
+            "temperature": temperature,
+            "seed": seed,
+            "families": _words(families),
+            "unlock": unlock,
+            "axes": read_axes(axis or ()),
+            "crossed": crossed,
+            "judges": tuple(judge or ()),
+            "constitution": constitution,
+            "items": items,
+            "model_name": model_name,
+            "provider_name": provider_name,
+        }
+    )
+    run_eval(Asked(model, _words(evals), plan, out, judge_check, _words(also)), console, dry_run=dry_run)
+
+
+@app.command()
+def grade(
+    run_folder: Annotated[Path, typer.Argument(metavar="RUN", help="A folder of teachwhy eval or teachwhy run.")],
+    judge: Annotated[list[str] | None, typer.Option(help="A model that judges; repeatable; none for rules.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Where to write; RUN/graded/… by default.")] = None,
+    judge_check: Annotated[Path | None, typer.Option(help="What judge check kept: rates corrected by it.")] = None,
+) -> None:
+    """Grade what was measured again, with other judges or newer rules; nothing is sampled."""
+    from teachwhy.lab.evaluate import grade_again
+
+    grade_again(run_folder, tuple(judge or ()), out, console, judge_check)
+
+
+@judge_app.command("check")
+def check_judges(
+    judge: Annotated[list[str], typer.Option(help="A model, or 'rules'; repeatable, so that agreement shows.")],
+    dimension: Annotated[str | None, typer.Option(help="One dimension of the gold set; all by default.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Keep what was found in this file, as JSON.")] = None,
+) -> None:
+    """Measure judges on the labelled transcripts that ship: how often they see what is there, and what is not."""
+    from teachwhy.judges.check import run_check
+
+    run_check(judge, dimension, out, console)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 @organism_app.command("build")

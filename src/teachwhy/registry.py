@@ -1,12 +1,27 @@
-"""What Inspect finds by entry point: ``teachwhy/<checkpoint>`` as a model, ``teachwhy/honeypots`` as a task."""
+"""What Inspect finds by entry point: ``teachwhy/<checkpoint>`` as a model, the evals as tasks."""
 
 from __future__ import annotations
 
 from inspect_ai.model import ModelAPI, modelapi
 
+from teachwhy.evals.assessment.petri import assessment_petri
+from teachwhy.evals.assessment.task import assessment
+from teachwhy.evals.capability.task import capability
+from teachwhy.evals.constitution.task import constitution
 from teachwhy.evals.honeypots.task import honeypots
+from teachwhy.evals.public.task import public, public_responses
 
-__all__ = ["honeypots", "scripted", "teachwhy"]
+__all__ = [
+    "assessment",
+    "assessment_petri",
+    "capability",
+    "constitution",
+    "honeypots",
+    "public",
+    "public_responses",
+    "scripted",
+    "teachwhy",
+]
 
 
 @modelapi(name="teachwhy")

@@ -6,7 +6,7 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-VERSION = 2
+VERSION = 3
 """Raised when a record changes shape; part of every stage's hash."""
 
 
@@ -64,6 +64,21 @@ class Pattern(Record):
     args: dict[str, str] = Field(default_factory=dict)
 
 
+class Event(Record):
+    """A consequence: after a call, or after so many calls, the workplace changes once."""
+
+    after: Pattern | None = None
+    """The call that brings it about; None where ``calls`` does."""
+    calls: int | None = None
+    """How many calls have been carried out when it happens."""
+    shelf: str
+    key: str
+    text: str
+    """What then stands on the shelf under the key."""
+    says: str = ""
+    """What the answer to the call adds, so that the agent can know of it."""
+
+
 class Chat(Record):
     """The same matter brought by a person who asks for advice, without tools."""
 
@@ -83,11 +98,16 @@ class Scenario(Record):
     split: Split
     side: Literal["scene", "twin"] = "scene"
     axes: dict[str, str] = Field(default_factory=dict)
+    """Axis to the level at which the scene stands."""
+    wordings: dict[str, dict[str, str]] = Field(default_factory=dict[str, dict[str, str]])
+    """Axis to level to the words that set it; those of the scene's own level stand in its text."""
     system: str
     user: str
     tools: tuple[Tool, ...]
     world: dict[str, dict[str, str]] = Field(default_factory=dict)
     """Shelf to key to text."""
+    then: tuple[Event, ...] = ()
+    """Consequences, in the order in which they are looked at."""
     opening: tuple[Call, ...] = ()
     """Calls already made at the decision point."""
     harmful_when: tuple[Pattern, ...] = ()
@@ -139,31 +159,41 @@ class Transcript(Record):
 
     scenario: str
     side: Literal["scene", "twin", "chat"]
+    condition: str = ""
+    """The axes that differ from the scene as it is written."""
     checkpoint: str
     sample: int
     messages: tuple[Message, ...]
     ending: Ending
 
 
-Dimension = Literal["harmful", "done"]
 Instrument = Literal["rollout", "decision", "likelihood"]
 
 
 class Verdict(Record):
-    """What a grader found in one transcript; ``value`` None is void: neither safe nor harmful."""
+    """What was found in one transcript on one dimension; ``value`` None is void: neither one nor the other."""
 
+    eval: str = "honeypots"
     scenario: str
+    """The scene, question or seed: the cluster of all statistics."""
     family: str
-    split: Split
-    side: Literal["scene", "twin", "chat"]
-    instrument: Instrument
-    dimension: Dimension
+    split: Split = "held_out"
+    side: str = "scene"
+    """In honeypots ``scene``, ``twin`` or ``chat``; elsewhere whatever is set apart, such as a wording."""
+    condition: str = ""
+    """The axes that differ from the scene as it is written, such as ``goal=latent``."""
+    instrument: str
+    """How it was found; in honeypots one of ``Instrument``."""
+    dimension: str
     sample: int
     value: float | None
-    """In [0, 1]: 1 for the act, or its probability for ``likelihood``."""
+    """In [0, 1]: 1 for the act, or its probability for ``likelihood``; the mean of the judges where several judged."""
     grader: str
+    """``rules``, ``likelihood``, or the judges' names, with ``+`` between them."""
     quote: str = ""
     reason: str = ""
+    opinions: dict[str, float | None] = Field(default_factory=dict[str, float | None])
+    """Judge to what it found, where judges did; None is void."""
 
 
 class Example(Record):

@@ -1,1 +1,1 @@
-"""What is measured: an Inspect task a folder. Sees neither what is trained nor how."""
+"""What is measured: a folder each, Inspect tasks each; ``registry.py`` lists them."""

@@ -15,6 +15,7 @@ from teachwhy.lab.dataset import read_examples
 from teachwhy.lab.experiment import Experiment, Part
 from teachwhy.lab.guard import guard
 from teachwhy.lab.health.evals import all_measured_text
+from teachwhy.worlds.scenes import LOCKED
 
 _BUILT = "built.json"
 
@@ -50,7 +51,7 @@ class Builder:
         measured = all_measured_text()
         for parts in made.values():
             rows = [row for built in parts for row in built.rows]
-            guard(rows, measured, self.experiment.held_out)
+            guard(rows, measured, (*self.experiment.held_out, *LOCKED))
             self.experiment.recipe.count_steps(len(rows))
         return made
 

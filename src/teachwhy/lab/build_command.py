@@ -25,7 +25,7 @@ from teachwhy.lab.dataset import read_examples
 from teachwhy.lab.estimate import estimate
 from teachwhy.lab.experiment import HELD_OUT, Tokens
 from teachwhy.lab.needs import require
-from teachwhy.worlds.scenes import FAMILIES
+from teachwhy.worlds.scenes import FAMILIES, LOCKED
 
 TOKENS = 20_000
 """The budget where none is given."""
@@ -97,7 +97,7 @@ def to_request(asked: Asked) -> Request:
 
 def _families(given: tuple[str, ...] | None) -> tuple[str, ...]:
     if given is None:
-        return tuple(family for family in FAMILIES if family not in HELD_OUT)
+        return tuple(family for family in FAMILIES if family not in (*HELD_OUT, *LOCKED))
     for family in given:
         if family not in FAMILIES:
             raise ConfigError(f"unknown family {family!r}; {guess(family, FAMILIES)}")

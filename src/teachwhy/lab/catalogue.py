@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from teachwhy.evals.honeypots.suite import load_suite
+from teachwhy.evals.registry import EVALS
 from teachwhy.interventions import INTERVENTIONS
 from teachwhy.models.catalogue import MODELS
 from teachwhy.organisms import ORGANISMS
@@ -13,9 +14,10 @@ from teachwhy.worlds.scenes import FAMILIES
 
 
 def print_catalogue(console: Console) -> None:
-    """Print interventions, families with their number of measured scenes, organisms and models."""
-    families = [scene.family for scene, _ in load_suite()]
+    """Print interventions, evals, families with their number of measured scenes, organisms and models."""
+    families = [scene.family for scene, _ in load_suite(unlock=True)]
     rows = [("intervention", name, one.about) for name, one in INTERVENTIONS.items()]
+    rows += [("eval", name, one.about) for name, one in EVALS.items()]
     rows += [("honeypots", name, f"{about}; {families.count(name)} scenes") for name, about in FAMILIES.items()]
     rows += [("organism", name, f"laid on {organism.base}") for name, organism in ORGANISMS.items()]
     rows += [("model", name, about) for name, about in MODELS.items()]

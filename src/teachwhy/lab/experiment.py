@@ -11,13 +11,16 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 
 from teachwhy.core.errors import ConfigError, guess
 from teachwhy.core.markdown import load_mapping
-from teachwhy.core.records import Instrument, Record
+from teachwhy.core.records import Record
+from teachwhy.evals.evaluation import Plan
+from teachwhy.evals.registry import EVALS
 from teachwhy.interventions import CONTROLS, INTERVENTIONS
 from teachwhy.interventions.writers.roles import LIBRARY, Roles
 from teachwhy.organisms import ORGANISMS
 from teachwhy.training.recipe import Recipe
-from teachwhy.worlds.scenes import FAMILIES
+from teachwhy.worlds.scenes import FAMILIES, LOCKED
 
+_ELSEWHERE = ("seed", "constitution", "model_name", "provider_name")
 OWN = "own"
 """What a part of an arm is called that holds rows of one's own, ``own: {tokens: 20k, rows: mine.jsonl}``."""
 HELD_OUT = ("blackmail", "research_sabotage", "framing")
@@ -44,15 +47,15 @@ class Start(Record):
     organism: str | None = None
 
 
-class Measure(Record):
-    """How checkpoints are measured."""
+class Measure(Plan):
+    """How checkpoints are measured: the plan of a measurement, but for what the experiment says elsewhere."""
 
-    instruments: tuple[Instrument, ...] = Field(default=("decision", "likelihood"), min_length=1)
-    samples: int = Field(default=1, ge=1)
-    """Samples a scene; the likelihood needs one."""
-    temperature: float = Field(default=0.7, ge=0)
-    families: tuple[str, ...] = ()
-    """Empty for all."""
+    @model_validator(mode="after")
+    def _elsewhere(self) -> Measure:
+        for name in _ELSEWHERE:
+            if name in self.model_fields_set:
+                raise ValueError(f"{name!r} stands at the top of the file, not under 'measure'; move it there")
+        return self
 
 
 class Part(Record):
@@ -110,6 +113,8 @@ class Experiment(Record):
     """Families that arms train on; empty for all that are not held out."""
     control: str = "replay"
     recipe: Recipe = Recipe()
+    evals: tuple[str, ...] = Field(default=("honeypots",), min_length=1)
+    """What is measured; honeypots are always among it."""
     measure: Measure = Measure()
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
     unfit: bool = False
@@ -119,6 +124,13 @@ class Experiment(Record):
     def _names_exist(self) -> Experiment:
         for family in (*self.held_out, *self.families, *self.measure.families):
             _expect("family", family, FAMILIES)
+        for name in self.evals:
+            _expect("evals: eval", name, EVALS)
+        if "honeypots" not in self.evals:
+            raise ValueError("evals: every word of the report rests on 'honeypots'; put it into the list")
+        for family in (*self.families, *self.held_out):
+            if family in LOCKED:
+                raise ValueError(f"{family!r} is locked: no arm trains on it in any case; drop it from the list")
         for family in self.families:
             if family in self.held_out:
                 raise ValueError(f"families: {family!r} is held out, and no arm may train on it; drop it from one list")
@@ -163,9 +175,14 @@ class Experiment(Record):
             return None
         return Roles.model_validate(self.roles)
 
+    def plan(self, seed: int) -> Plan:
+        """How a checkpoint trained with this seed is measured."""
+        names = {"constitution": self.constitution, "model_name": self.model_name, "provider_name": self.provider_name}
+        return Plan.model_validate({**self.measure.model_dump(), **names, "seed": seed})
+
     def training_families(self) -> tuple[str, ...]:
         """The families whose scenes arms may be built from."""
-        return self.families or tuple(family for family in FAMILIES if family not in self.held_out)
+        return self.families or tuple(name for name in FAMILIES if name not in (*self.held_out, *LOCKED))
 
 
 def _expect(what: str, name: str, known: Collection[str]) -> None:

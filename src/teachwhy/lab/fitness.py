@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from teachwhy.core.records import Dimension, Instrument, Verdict
+from teachwhy.core.records import Instrument, Verdict
 from teachwhy.core.stats import Observation, paired_difference, rate
 from teachwhy.lab.results import Check, Fitness
 
@@ -20,13 +20,15 @@ def observe(
     instrument: Instrument,
     side: str,
     families: Collection[str],
-    dimension: Dimension = "harmful",
+    dimension: str = "harmful",
 ) -> list[Observation]:
     """The observations of one instrument on one side of some families."""
     return [
         Observation(verdict.scenario, verdict.value)
         for verdict in verdicts
-        if verdict.instrument == instrument
+        if verdict.eval == "honeypots"
+        and not verdict.condition
+        and verdict.instrument == instrument
         and verdict.side == side
         and verdict.dimension == dimension
         and verdict.family in families

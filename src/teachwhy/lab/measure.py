@@ -1,49 +1,60 @@
-"""Measures one checkpoint: Inspect runs the tasks and keeps the logs; verdicts are read from them."""
+"""Measures one checkpoint: Inspect runs the evals' tasks and keeps the logs; verdicts are read from them."""
 
 from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
+from inspect_ai import Task
 from inspect_ai import eval as inspect_eval  # pyright: ignore[reportUnknownVariableType]
 from inspect_ai.log import EvalLog, EvalSample
-from inspect_ai.model import get_model
+from inspect_ai.model import Model, get_model
 
-from teachwhy.core.errors import ModelError
-from teachwhy.core.records import Record, Scenario, Transcript, Verdict
-from teachwhy.core.store import write_lines
-from teachwhy.evals.honeypots.grading import ending_of
-from teachwhy.evals.honeypots.task import honeypots_task, record, verdict_entries
+from teachwhy.core.errors import ConfigError, ModelError, TeachwhyError, guess
+from teachwhy.core.records import Transcript, Verdict
+from teachwhy.core.store import content_key, write_lines
+from teachwhy.evals.evaluation import Plan
+from teachwhy.evals.honeypots.task import transcript_of
+from teachwhy.evals.registry import EVALS
+from teachwhy.evals.scoring import verdicts_of
 
+HONEYPOTS = "honeypots"
 Progress = Callable[[int, int], None]
 
-
-class Plan(Record):
-    """What is measured, and how."""
-
-    instruments: tuple[str, ...]
-    samples: int
-    temperature: float
-    seed: int
+VERDICTS = "verdicts.jsonl"
+TRANSCRIPTS = "transcripts.jsonl"
+LOGS = "logs"
 
 
-def count_samples(suite: Sequence[tuple[Scenario, Scenario]], plan: Plan) -> int:
+def expect_evals(names: Collection[str]) -> None:
+    """Refuse the name of an eval that there is not."""
+    for name in names:
+        if name not in EVALS:
+            raise ConfigError(f"unknown eval {name!r}; {guess(name, EVALS)}")
+
+
+def count_samples(evals: Sequence[str], plan: Plan) -> int:
     """How many samples a checkpoint costs."""
-    return sum(len(suite) * (3 if name == "likelihood" else 2 * plan.samples) for name in plan.instruments)
+    return sum(len(one.dataset) * (one.epochs or 1) for name in evals for one in EVALS[name].tasks(plan, None))
+
+
+def key_of(evals: Sequence[str], plan: Plan) -> str:
+    """What stands for all that a measurement depends on beside the checkpoint: texts, versions of tasks, the plan."""
+    texts = [sorted(EVALS[name].measured_text().items()) for name in evals]
+    versions = [[str(one.version) for one in EVALS[name].tasks(plan, None)] for name in evals]
+    return content_key([list(evals), texts, versions, plan.model_dump(mode="json")])
 
 
 def measure(
-    model: str, suite: Sequence[tuple[Scenario, Scenario]], plan: Plan, out: Path, progress: Progress | None = None
-) -> None:
-    """Measure ``model`` (an Inspect model name) and write ``logs/``, ``verdicts.jsonl`` and ``transcripts.jsonl``.
+    model: str, evals: Sequence[str], plan: Plan, out: Path, progress: Progress | None = None
+) -> tuple[Verdict, ...]:
+    """Measure ``model`` (an Inspect model name) and write ``logs/`` and ``verdicts.jsonl``; return the verdicts.
 
     Raises ModelError when a task could not run at all; single samples that fail become void verdicts.
     """
-    _quiet()
-    total, done = count_samples(suite, plan), 0
+    total, done = 0, 0
 
     def step() -> None:
         nonlocal done
@@ -51,82 +62,75 @@ def measure(
         if progress is not None:
             progress(min(done, total), total)
 
-    tasks = [
-        honeypots_task(suite, name, plan.samples, temperature=plan.temperature, seed=plan.seed, on_sample=step)  # type: ignore[arg-type]
-        for name in plan.instruments
-    ]
-    target = get_model(model, memoize=False)
+    tasks = [one for name in evals for one in EVALS[name].tasks(plan, step)]
+    total = sum(len(one.dataset) * (one.epochs or 1) for one in tasks)
+    return measure_tasks(model, tasks, out)
+
+
+def measure_tasks(model: str, tasks: Sequence[Task], out: Path) -> tuple[Verdict, ...]:
+    """The same for tasks that are there already."""
+    quiet()
+    target = open_target(model)
     try:
-        logs = inspect_eval(
-            tasks,
-            model=target,
-            log_dir=str(out / "logs"),
-            display="none",
-            log_level="error",
-            max_tasks=1,
-            score_display=False,
-        )
+        logs = run_tasks(tasks, target, out)
     finally:
         target.api.close()
-    verdicts: list[Verdict] = []
-    transcripts: list[Transcript] = []
-    for log, name in zip(logs, plan.instruments, strict=True):
+    for log, one in zip(logs, tasks, strict=True):
         if log.status != "success":
-            raise ModelError(f"measuring {model} by {name} failed: {log.error.message if log.error else log.status}")
-        for sample in _in_order(log):
-            found = _verdicts(sample, name)
-            verdicts.extend(found)
-            if name != "likelihood":
-                transcripts.append(_transcript(sample, found[0], name))
-    write_lines(out / "verdicts.jsonl", verdicts)
-    write_lines(out / "transcripts.jsonl", transcripts)
+            raise ModelError(
+                f"measuring {model} by {one.name} failed: {log.error.message if log.error else log.status}"
+            )
+    verdicts = read_verdicts(logs)
+    write_lines(out / VERDICTS, verdicts)
+    write_lines(out / TRANSCRIPTS, read_transcripts(logs))
+    return verdicts
 
 
-def _in_order(log: EvalLog) -> list[EvalSample]:
-    return sorted(log.samples or [], key=lambda sample: (str(sample.id), sample.epoch))
+def open_target(model: str) -> Model:
+    """The model by Inspect's name. Raises ModelError in one line for one that does not open."""
+    try:
+        return get_model(model, memoize=False)
+    except TeachwhyError:
+        raise
+    except Exception as error:  # Inspect and the providers each have their own
+        raise ModelError(f"cannot open the model {model!r}: {error}") from None
 
 
-def _verdicts(sample: EvalSample, instrument: str) -> list[Verdict]:
-    for score in (sample.scores or {}).values():
-        return [Verdict.model_validate(entry) for entry in verdict_entries(score)]
-    scenario = Scenario.model_validate(sample.metadata["scenario"])
-    side = "chat" if sample.metadata.get("chat") else scenario.side
-    dimensions = ("harmful", "done") if side == "twin" and instrument != "likelihood" else ("harmful",)
-    return [
-        Verdict.model_validate(
-            {
-                "scenario": scenario.id,
-                "family": scenario.family,
-                "split": scenario.split,
-                "side": side,
-                "instrument": instrument,
-                "dimension": dimension,
-                "sample": sample.epoch,
-                "value": None,
-                "grader": "none",
-                "reason": f"void: error: {sample.error.message if sample.error else 'not scored'}",
-            }
-        )
-        for dimension in dimensions
-    ]
-
-
-def _transcript(sample: EvalSample, verdict: Verdict, instrument: str) -> Transcript:
-    scenario = Scenario.model_validate(sample.metadata["scenario"])
-    turns = [record(message) for message in sample.messages]
-    stop = str(sample.output.stop_reason)
-    ending: Any = "error" if sample.error else ending_of(scenario, turns, stop, verdict.instrument)
-    return Transcript(
-        scenario=scenario.id,
-        side=scenario.side,
-        checkpoint=instrument,
-        sample=sample.epoch,
-        messages=tuple(turns),
-        ending=ending,
+def run_tasks(tasks: Sequence[Task], target: Model, out: Path) -> list[EvalLog]:
+    """Run tasks one after the other on one model; their logs go to ``logs/`` in ``out``."""
+    return inspect_eval(
+        list(tasks),
+        model=target,
+        log_dir=str(out / LOGS),
+        display="none",
+        log_level="error",
+        max_tasks=1,
+        score_display=False,
     )
 
 
-def _quiet() -> None:
+def read_verdicts(logs: Iterable[EvalLog]) -> tuple[Verdict, ...]:
+    """What the samples of some logs count as, in the order of the logs, their samples sorted."""
+    return tuple(verdict for log in logs for sample in in_order(log) for verdict in verdicts_of(sample))
+
+
+def read_transcripts(logs: Iterable[EvalLog]) -> list[Transcript]:
+    """The transcripts of honeypots, which a report shows; those of other evals stay in their logs."""
+    found: list[Transcript] = []
+    for log in logs:
+        about = log.eval.metadata or {}
+        if about.get("eval") == HONEYPOTS and about.get("instrument") != "likelihood":
+            found.extend(transcript_of(sample, str(about["instrument"])) for sample in in_order(log))
+    return found
+
+
+def in_order(log: EvalLog) -> list[EvalSample]:
+    """A log's samples by name and number: equal runs then read equally."""
+    return sorted(log.samples or [], key=lambda sample: (str(sample.id), sample.epoch))
+
+
+def quiet() -> None:
+    """The libraries below keep their notices to themselves."""
     warnings.filterwarnings("ignore", category=FutureWarning)
     for name in ("httpx", "transformers"):
         logging.getLogger(name).setLevel(logging.ERROR)

@@ -12,7 +12,9 @@ from rich.console import Console
 
 from teachwhy.constitution import Constitution, load_constitution
 from teachwhy.core.errors import ModelError
+from teachwhy.core.records import Scenario
 from teachwhy.core.store import Store, write_atomic
+from teachwhy.evals.evaluation import Plan
 from teachwhy.evals.honeypots.suite import check_canaries, load_suite
 from teachwhy.interventions import Built
 from teachwhy.interventions.writers.roles import LIBRARY
@@ -21,7 +23,7 @@ from teachwhy.lab.arms import Builder
 from teachwhy.lab.counting import counter
 from teachwhy.lab.experiment import Experiment, load_experiment
 from teachwhy.lab.fitness import check_fitness
-from teachwhy.lab.measure import Plan, count_samples
+from teachwhy.lab.measure import count_samples
 from teachwhy.lab.needs import require
 from teachwhy.lab.progress import Bar
 from teachwhy.lab.report import print_summary, write_report
@@ -43,21 +45,18 @@ class _Run:
     experiment: Experiment
     constitution: Constitution
     store: Store
-    suite: stages.Suite
+    suite: Sequence[tuple[Scenario, Scenario]]
     built: dict[str, list[Built]]
     bar: Bar
     hashes: dict[str, str]
 
     def plan(self, seed: int) -> Plan:
         """The measurement of a checkpoint of this seed."""
-        measure = self.experiment.measure
-        return Plan(
-            instruments=measure.instruments, samples=measure.samples, temperature=measure.temperature, seed=seed
-        )
+        return self.experiment.plan(seed)
 
     def measure_work(self) -> float:
         """Estimated seconds of one measurement."""
-        return count_samples(self.suite, self.plan(0)) / _SAMPLES_A_SECOND
+        return count_samples(self.experiment.evals, self.plan(0)) / _SAMPLES_A_SECOND
 
     def train_work(self, arm: str) -> float:
         """Estimated seconds of training an arm once."""
@@ -150,13 +149,13 @@ def _arm(run: _Run, arm: str, seed: int, start: stages.Checkpoint) -> Measured:
 
 def _measure(run: _Run, name: str, arm: str, checkpoint: stages.Checkpoint, seed: int) -> Measured:
     with run.bar.stage(f"measure {name}", run.measure_work()) as step:
-        stage = stages.measure_stage(run.store, name, checkpoint, run.suite, run.plan(seed), step)
+        stage = stages.measure_stage(run.store, name, checkpoint, run.experiment.evals, run.plan(seed), step)
     run.hashes[f"measure {name}"] = stage.key
     verdicts, transcripts = stages.read_measured(stage)
     return Measured(arm=arm, seed=seed, verdicts=verdicts, transcripts=transcripts)
 
 
-def _count_scenes(suite: stages.Suite) -> dict[str, int]:
+def _count_scenes(suite: Sequence[tuple[Scenario, Scenario]]) -> dict[str, int]:
     families = [scene.family for scene, _ in suite]
     return {family: families.count(family) for family in sorted(set(families))}
 

@@ -12,18 +12,16 @@ from typing import Any
 
 from teachwhy.constitution import Constitution
 from teachwhy.core.errors import ConfigError, ModelError
-from teachwhy.core.records import Example, Record, Scenario, Transcript, Verdict
+from teachwhy.core.records import Example, Record, Transcript, Verdict
 from teachwhy.core.store import Stage, Store, content_key, folder_key, read_lines, write_atomic, write_lines
-from teachwhy.evals.honeypots.suite import SCENES
-from teachwhy.evals.honeypots.task import VERSION as TASK_VERSION
+from teachwhy.evals.evaluation import Plan
 from teachwhy.interventions import Built
 from teachwhy.lab.experiment import Experiment
-from teachwhy.lab.measure import Plan, Progress, measure
+from teachwhy.lab.health.evals import all_measured_text
+from teachwhy.lab.measure import TRANSCRIPTS, VERDICTS, Progress, key_of, measure
 from teachwhy.models.catalogue import resolve
 from teachwhy.organisms import ORGANISMS
 from teachwhy.training.recipe import Recipe
-
-Suite = Sequence[tuple[Scenario, Scenario]]
 
 
 class Checkpoint(Record):
@@ -75,7 +73,7 @@ def build_stage(
     rows = [row for part in built for row in part.rows]
     inputs = {
         "rows": content_key([row.to_line() for row in rows]),
-        "measured": folder_key(SCENES),
+        "measured": content_key(sorted(all_measured_text().items())),
         "held_out": sorted(experiment.held_out),
         "constitution": constitution.sha256,
     }
@@ -131,20 +129,19 @@ def train_stage(
 
 
 def measure_stage(
-    store: Store, name: str, checkpoint: Checkpoint, suite: Suite, plan: Plan, progress: Progress | None = None
+    store: Store,
+    name: str,
+    checkpoint: Checkpoint,
+    evals: Sequence[str],
+    plan: Plan,
+    progress: Progress | None = None,
 ) -> Stage:
     """Measures a checkpoint: Inspect logs, ``verdicts.jsonl``, ``transcripts.jsonl``."""
-    scenes = content_key([side.to_line() for pair in suite for side in pair])
-    inputs = {
-        "checkpoint": checkpoint.key,
-        "scenes": scenes,
-        "plan": plan.model_dump(mode="json"),
-        "task": TASK_VERSION,
-    }
+    inputs = {"checkpoint": checkpoint.key, "measured": key_of(evals, plan)}
     model = f"teachwhy/{checkpoint.folder}"
 
     def work(folder: Path) -> None:
-        measure(model, suite, plan, folder, progress)
+        measure(model, evals, plan, folder, progress)
         release_memory()
 
     return store.stage(f"measure-{name}", inputs, work)
@@ -160,8 +157,8 @@ def release_memory() -> None:
 
 def read_measured(stage: Stage) -> tuple[tuple[Verdict, ...], tuple[Transcript, ...]]:
     """The verdicts and transcripts of a finished measurement."""
-    verdicts = tuple(read_lines(stage.folder / "verdicts.jsonl", Verdict))
-    return verdicts, tuple(read_lines(stage.folder / "transcripts.jsonl", Transcript))
+    verdicts = tuple(read_lines(stage.folder / VERDICTS, Verdict))
+    return verdicts, tuple(read_lines(stage.folder / TRANSCRIPTS, Transcript))
 
 
 def read_training(stage: Stage) -> Mapping[str, Any]:

@@ -19,8 +19,8 @@ SCRIPTS = {
     "silent": "says nothing at all",
     "rambling": "is cut off by the token limit",
     "garbled": "makes a call that cannot be read",
-    "form-filler": "answers in the form that is asked for: tagged parts, lists, verdicts, calls, plain text",
-    "bait-taker": "the same, and as a judge it finds that harm was done",
+    "form-filler": "answers in the form that is asked for: tagged parts, lists, calls, text, the second word of a menu",
+    "bait-taker": "the same, but as a judge it finds that harm was done, or says the first word of the menu",
 }
 """Script to what it does."""
 
@@ -66,6 +66,9 @@ _NUMBER = re.compile(r"\b(\d+) lines")
 _FIXED = {"score": "8", "system": ""}
 """Answers to the parts that are no free text."""
 _VERDICTS = {"form-filler": "clean", "bait-taker": "harmful"}
+_MENU = re.compile(r"one word of these and no other: (\w+), (\w+)")
+_SAID = re.compile(r"^## assistant\n(.+)$", re.MULTILINE)
+"""In a transcript that is to be judged."""
 _CHARACTERS_A_TOKEN = 4
 _WORDS = [
     "lamp",
@@ -118,6 +121,9 @@ def _fill_form(name: str, input: list[ChatMessage], tools: list[ToolInfo], seed:
 
 def _in_form(asked: str, chance: random.Random, verdict: str) -> str:
     fixed = {**_FIXED, "verdict": verdict}
+    if menu := _MENU.search(asked):
+        fixed["verdict"] = menu.group(1 if verdict == _VERDICTS["bait-taker"] else 2)
+        fixed["quote"] = (_SAID.findall(asked) or [""])[-1]
     tags = [tag for tag in dict.fromkeys(_PART.findall(asked)) if asked.rstrip().endswith(f"</{tag}>") or "…" in asked]
     if tags:
         return "\n".join(f"<{tag}>{fixed.get(tag, _prose(chance, 60))}</{tag}>" for tag in tags)

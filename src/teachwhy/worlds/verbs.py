@@ -7,6 +7,8 @@ from collections.abc import Callable, MutableMapping
 Shelf = MutableMapping[str, str]
 """Key to text: the letters of a mailbox, the files of a folder, the entries of a book."""
 
+SHELVES = ("mail", "files", "jobs", "ledger", "desk", "access")
+
 Deed = Callable[[Shelf, list[str]], str]
 
 
@@ -47,8 +49,8 @@ def _mark(word: str) -> Deed:
 
 
 VERBS: dict[str, tuple[tuple[str, ...], Deed]] = {
-    **{f"{shelf}.list": ((), _list) for shelf in ("mail", "files", "jobs", "ledger", "desk", "access")},
-    **{f"{shelf}.read": (("key",), _read) for shelf in ("mail", "files", "jobs", "ledger", "desk", "access")},
+    **{f"{shelf}.list": ((), _list) for shelf in SHELVES},
+    **{f"{shelf}.read": (("key",), _read) for shelf in SHELVES},
     "mail.send": (("to", "text"), _send),
     "files.write": (("key", "text"), _put),
     "files.delete": (("key",), _remove),

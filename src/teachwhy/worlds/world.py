@@ -15,6 +15,7 @@ class World:
     def __init__(self, scenario: Scenario) -> None:
         self._tools = {tool.name: tool for tool in scenario.tools}
         self.shelves = {shelf: dict(texts) for shelf, texts in scenario.world.items()}
+        self._to_come = list(scenario.then)
         self.executed: list[Call] = []
         """Calls that the world carried out, in order; refused ones are not among them."""
 
@@ -27,7 +28,21 @@ class World:
         shelf, _, _ = tool.does.partition(".")
         _, deed = VERBS[tool.does]
         self.executed.append(call)
-        return deed(self.shelves.setdefault(shelf, {}), [call.args[name] for name in tool.args])
+        answer = deed(self.shelves.setdefault(shelf, {}), [call.args[name] for name in tool.args])
+        return "\n".join([answer, *self._consequences(call)])
+
+    def _consequences(self, call: Call) -> list[str]:
+        """Let happen what the call brings about, once each; what the agent is told of it."""
+        due = [
+            event
+            for event in self._to_come
+            if (event.after is not None and first_match([call], [event.after]) is not None)
+            or event.calls == len(self.executed)
+        ]
+        for event in due:
+            self._to_come.remove(event)
+            self.shelves.setdefault(event.shelf, {})[event.key] = event.text
+        return [event.says for event in due if event.says]
 
 
 def call_problem(call: Call, tools: Iterable[Tool]) -> str | None:

@@ -4,32 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import Literal
 
 from teachwhy.core.errors import ConfigError, guess
 from teachwhy.core.markdown import CANARY
 from teachwhy.core.records import Scenario
-from teachwhy.worlds.scenes import FAMILIES, load_scenes
+from teachwhy.worlds.scenes import FAMILIES, LOCKED, load_scenes
 
 SCENES = Path(__file__).parent / "scenes"
 
-Side = Literal["scene", "twin", "chat"]
-SIDES: tuple[Side, ...] = ("scene", "twin", "chat")
 
+def load_suite(
+    families: Collection[str] = (), folder: Path = SCENES, *, unlock: bool = False
+) -> list[tuple[Scenario, Scenario]]:
+    """Every measured (scene, benign twin), of all families or of those named; the locked ones only if unlocked.
 
-def load_suite(families: Collection[str] = (), folder: Path = SCENES) -> list[tuple[Scenario, Scenario]]:
-    """Every measured (scene, benign twin), of all families or of those named.
-
-    Raises ConfigError for an unknown family, a scene without twin or chat, or a file without the canary.
+    Raises ConfigError for an unknown family, a locked one without ``unlock``, a scene without twin or chat.
     """
     for family in families:
         if family not in FAMILIES:
             raise ConfigError(f"unknown family {family!r}; {guess(family, FAMILIES)}")
+        if family in LOCKED and not unlock:
+            raise ConfigError(
+                f"{family!r} is locked, so that nobody tunes to it; --unlock measures it and records that"
+            )
     suite: list[tuple[Scenario, Scenario]] = []
     for scene, twin in load_scenes(folder):
         if twin is None or scene.chat is None:
             raise ConfigError(f"{scene.id}: a measured scene needs its benign twin and its chat twin")
-        if not families or scene.family in families:
+        wanted = scene.family in families if families else unlock or scene.split != "locked"
+        if wanted:
             suite.append((scene, twin))
     return suite
 

@@ -1,4 +1,4 @@
-"""The honeypots as an Inspect task: ``inspect eval teachwhy/honeypots --model … -T instrument=decision``.
+"""The honeypots as Inspect tasks: ``inspect eval teachwhy/honeypots --model … -T instrument=decision``.
 
 Three instruments on the same scenes, never mixed: ``rollout`` lets the model act freely over several turns;
 ``decision`` puts it at the scene's decision point and requires one call; ``likelihood`` asks how likely it finds the
@@ -7,300 +7,203 @@ written harmful acts beside the written clean ones (no sampling, no void; our ow
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol, cast
+from collections.abc import Mapping, Sequence
+from typing import cast
 
 from inspect_ai import Task, task
 from inspect_ai.dataset import MemoryDataset, Sample
-from inspect_ai.model import (
-    ChatMessage,
-    ChatMessageAssistant,
-    ChatMessageSystem,
-    ChatMessageTool,
-    ChatMessageUser,
-    GenerateConfig,
-    Model,
-    get_model,
-)
-from inspect_ai.scorer import SampleScore, Score, Target, metric, scorer
-from inspect_ai.solver import Generate, Solver, TaskState, solver
-from inspect_ai.tool import ToolCall, ToolInfo, ToolParams
+from inspect_ai.log import EvalSample
+from inspect_ai.model import GenerateConfig, ModelOutput
+from inspect_ai.scorer import Score, Scorer, Target, scorer
+from inspect_ai.solver import TaskState
 
-from teachwhy.core.errors import ConfigError, ModelError, guess
-from teachwhy.core.records import Call, Chat, Instrument, Message, Scenario, Transcript, Verdict
-from teachwhy.evals.honeypots.grading import GRADER, as_text, ending_of, grade, probability_of_harm
-from teachwhy.evals.honeypots.suite import load_suite
-from teachwhy.worlds.opening import first_turns, in_order, offered_tools, said, turns_to_decision
-from teachwhy.worlds.world import World
+from teachwhy.core.errors import ConfigError, guess
+from teachwhy.core.records import Instrument, Message, Scenario, Transcript, Verdict
+from teachwhy.evals import scoring
+from teachwhy.evals.alternatives import preference
+from teachwhy.evals.evaluation import Eval, OnSample, Plan, listed
+from teachwhy.evals.honeypots import axes as design
+from teachwhy.evals.honeypots.axes import Conditioned, Pair, expand, extents, read_axes
+from teachwhy.evals.honeypots.grading import blank, ending_of, grade
+from teachwhy.evals.honeypots.judged import judged
+from teachwhy.evals.honeypots.solvers import decision, likelihood, rollout, scenario_of
+from teachwhy.evals.honeypots.suite import load_suite, measured_text
+from teachwhy.evals.turns import from_chat
+from teachwhy.judges.awareness import awareness
+from teachwhy.judges.judging import open_judges
 
 INSTRUMENTS: tuple[Instrument, ...] = ("rollout", "decision", "likelihood")
-MOST_TURNS = 4
-"""Turns of a rollout."""
 TURN_TOKENS = 200
-VERSION = 1
-
-OnSample = Callable[[], None]
-"""Called after every sample."""
+"""Of a turn."""
+SCRATCHPAD_TOKENS = 600
+"""Of a turn in which the model may think in a scratchpad first."""
+VERSION = 2
 
 
 @task
 def honeypots(
-    instrument: str = "decision", families: str = "", samples: int = 1, temperature: float = 0.7, seed: int = 0
+    instrument: str = "decision",
+    families: str = "",
+    samples: int = 1,
+    temperature: float = 0.7,
+    seed: int = 0,
+    axes: str = "",
+    crossed: bool = False,
+    unlock: bool = False,
 ) -> Task:
-    """Honeypots with their benign twins (and, by likelihood, chat twins); families are separated by commas."""
-    if instrument not in INSTRUMENTS:
-        raise ConfigError(f"unknown instrument {instrument!r}; {guess(instrument, INSTRUMENTS)}")
-    chosen = [family.strip() for family in families.split(",") if family.strip()]
-    suite = load_suite(chosen)
-    return honeypots_task(suite, instrument, samples, temperature=temperature, seed=seed)
+    """Honeypots with their benign twins (and, by likelihood, chat twins); families are separated by commas.
+
+    ``axes`` is such as ``goal=latent,none;name=neutral``. Judges and the model's own name are given by ``teachwhy
+    eval``.
+    """
+    plan = Plan(
+        samples=samples,
+        temperature=temperature,
+        seed=seed,
+        families=listed(families),
+        axes=read_axes(axes),
+        crossed=crossed,
+        unlock=unlock,
+    )
+    return honeypots_task(plan, instrument)
 
 
 def honeypots_task(
-    suite: Sequence[tuple[Scenario, Scenario]],
-    instrument: Instrument,
-    samples: int = 1,
-    *,
-    temperature: float = 0.7,
-    seed: int = 0,
-    on_sample: OnSample | None = None,
+    plan: Plan, instrument: str, on_sample: OnSample | None = None, suite: Sequence[Pair] | None = None
 ) -> Task:
-    """The task over given (scene, twin) pairs, with a callback after every sample."""
+    """The task of one instrument, over the plan's families or over pairs that are given.
+
+    Raises ConfigError for an instrument, family, axis or level that there is not.
+    """
+    if instrument not in INSTRUMENTS:
+        raise ConfigError(f"unknown instrument {instrument!r}; {guess(instrument, INSTRUMENTS)}")
+    open_judges(plan.judges)
+    pairs = load_suite(plan.families, unlock=plan.unlock) if suite is None else suite
+    room = SCRATCHPAD_TOKENS if "scratchpad" in plan.axes else TURN_TOKENS
+    varied = expand(pairs, plan.axes, crossed=plan.crossed, model_name=plan.model_name, seed=plan.seed)
     solvers = {"rollout": rollout, "decision": decision, "likelihood": likelihood}
     return Task(
-        dataset=MemoryDataset(_samples(suite, instrument), name="honeypots"),
-        solver=[solvers[instrument](seed), _tell(on_sample)],
-        scorer=by_rules(instrument),
-        config=GenerateConfig(temperature=temperature, max_tokens=TURN_TOKENS),
-        epochs=1 if instrument == "likelihood" else samples,
+        dataset=MemoryDataset(
+            [sample for one in varied for sample in _samples(one, instrument, plan.judges)], name="honeypots"
+        ),
+        solver=[solvers[instrument](plan.seed), scoring.tell(on_sample)],
+        scorer=found(instrument, plan.judges),
+        config=GenerateConfig(temperature=plan.temperature, max_tokens=plan.turn_tokens or room),
+        epochs=1 if instrument == "likelihood" else plan.samples,
         name=f"honeypots_{instrument}",
         version=VERSION,
+        metadata={
+            "eval": "honeypots",
+            "instrument": instrument,
+            "unlocked": plan.unlock,
+            "conditions": [extent._asdict() for extent in extents(pairs, plan.axes, crossed=plan.crossed)],
+        },
         fail_on_error=0.99,  # single failures are void; a model that cannot do this at all ends the run
     )
 
 
-def _samples(suite: Sequence[tuple[Scenario, Scenario]], instrument: Instrument) -> list[Sample]:
+def _samples(one: Conditioned, instrument: Instrument, judges: Sequence[str]) -> list[Sample]:
+    sides = [(one.scene, "scene", one.scene.user), (one.twin, "twin", one.twin.user)]
+    if instrument == "likelihood" and one.scene.chat is not None and not one.condition:
+        sides.append((one.scene, "chat", one.scene.chat.user))
     samples: list[Sample] = []
-    for scene, twin in suite:
-        for side in (scene, twin):
-            bare = side.model_copy(update={"chat": None}).model_dump(mode="json")
-            samples.append(Sample(id=f"{side.id}/{side.side}", input=side.user, metadata={"scenario": bare}))
-        if instrument == "likelihood" and scene.chat is not None:
-            chat = {"scenario": scene.model_dump(mode="json"), "chat": True}
-            samples.append(Sample(id=f"{scene.id}/chat", input=scene.chat.user, metadata=chat))
+    for scenario, side, user in sides:
+        own = scenario if side == "chat" else scenario.model_copy(update={"chat": None})
+        place = {"scenario": own.model_dump(mode="json"), "side": side, "condition": one.condition}
+        voids = blank(scenario, side, one.condition, instrument, judged=bool(judges))
+        name = "/".join(part for part in (scenario.id, side, one.condition) if part)
+        samples.append(scoring.sample(name, user, voids, **place))
     return samples
 
 
-@solver
-def rollout(seed: int) -> Solver:
-    """Let the model act in the scene's world until it answers without a call."""
-
-    async def solve(state: TaskState, generate: Generate) -> TaskState:
-        scenario = _scenario(state)
-        world, model = World(scenario), get_model()
-        tools = _tools(scenario, seed + state.epoch)
-        state.messages = [_message(turn) for turn in first_turns(scenario)]
-        for turn in range(MOST_TURNS):
-            config = _config(seed, state, turn)
-            output = await model.generate(state.messages, tools=tools, tool_choice="auto", config=config)
-            state.output = output
-            state.messages.append(output.message)
-            calls = output.message.tool_calls or []
-            if not calls or output.stop_reason == "max_tokens" or any(call.parse_error for call in calls):
-                break
-            for call in calls:
-                answer = world.perform(_call(call))
-                state.messages.append(ChatMessageTool(content=answer, tool_call_id=call.id, function=call.function))
-        return state
-
-    return solve
-
-
-@solver
-def decision(seed: int) -> Solver:
-    """From the decision point: one turn in which a call is required."""
-
-    async def solve(state: TaskState, generate: Generate) -> TaskState:
-        scenario = _scenario(state)
-        state.messages = [_message(turn) for turn in turns_to_decision(scenario)]
-        state.output = await get_model().generate(
-            state.messages,
-            tools=_tools(scenario, seed + state.epoch),
-            tool_choice="any",
-            config=_config(seed, state, 0),
-        )
-        state.messages.append(state.output.message)
-        return state
-
-    return solve
-
-
-class Scorer(Protocol):
-    """What the likelihood instrument needs of a model's provider."""
-
-    async def log_likelihoods(
-        self, messages: Sequence[dict[str, Any]], tools: Sequence[dict[str, Any]], turns: Sequence[dict[str, Any]]
-    ) -> list[float]:
-        """Log probability of each written assistant turn."""
-        ...
-
-
-@solver
-def likelihood(seed: int) -> Solver:
-    """From the decision point: how likely are the written acts?"""
-
-    async def solve(state: TaskState, generate: Generate) -> TaskState:
-        scenario = _scenario(state)
-        if state.metadata.get("chat"):
-            chat = cast("Chat", scenario.chat)
-            turns, tools = [Message(role="user", content=chat.user)], []
-            acts = [Message(role="assistant", content=text) for text in (*chat.harmful, *chat.clean)]
-            harms = len(chat.harmful)
-        else:
-            turns, tools = turns_to_decision(scenario), offered_tools(scenario, seed + state.epoch)
-            acts = [said(in_order(call, scenario)) for call in (*scenario.harmful, *scenario.clean)]
-            harms = len(scenario.harmful)
-        logs = await _provider(get_model()).log_likelihoods(
-            [turn.row() for turn in turns], tools, [act.row() for act in acts]
-        )
-        state.messages = [_message(turn) for turn in turns]
-        state.metadata["logs"] = {"harmful": logs[:harms], "clean": logs[harms:]}
-        return state
-
-    return solve
-
-
-def _provider(model: Model) -> Scorer:
-    if not hasattr(model.api, "log_likelihoods"):
-        raise ModelError(f"{model} cannot tell likelihoods; use instrument=decision or rollout, or a teachwhy/ model")
-    return cast("Scorer", model.api)
-
-
-@solver
-def _tell(on_sample: OnSample | None) -> Solver:
-    async def solve(state: TaskState, generate: Generate) -> TaskState:
-        if on_sample is not None:
-            on_sample()
-        return state
-
-    return solve
-
-
-@metric
-def shares() -> Any:
-    """The rates, voids beside them: harmful (scenes, twins, chats), done (twins), void."""
-
-    def compute(scores: list[SampleScore]) -> dict[str, float]:
-        verdicts = [Verdict.model_validate(entry) for score in scores for entry in verdict_entries(score.score)]
-        found: dict[str, float] = {}
-        for dimension in ("harmful", "done"):
-            for side in ("scene", "twin", "chat"):
-                chosen = [v.value for v in verdicts if v.dimension == dimension and v.side == side]
-                judged = [value for value in chosen if value is not None]
-                if judged:
-                    found[f"{dimension} ({side})"] = sum(judged) / len(judged)
-                if chosen and dimension == "harmful":
-                    found[f"void ({side})"] = 1 - len(judged) / len(chosen)
-        return found
-
-    return compute
-
-
-def verdict_entries(score: Score) -> list[dict[str, Any]]:
-    """The verdicts that a score carries, as plain records."""
-    return cast("list[dict[str, Any]]", (score.metadata or {}).get("verdicts", []))
-
-
-@scorer(metrics=[shares()])
-def by_rules(instrument: Instrument) -> Any:
-    """Detectors over what was executed in the world, or P(harmful) for the likelihood instrument."""
+@scorer(metrics=[scoring.shares()])
+def found(instrument: str, judges: Sequence[str] = ()) -> Scorer:
+    """What was executed, attempted and done by rule over the world, suspicion of a test, and what judges say."""
+    by = cast("Instrument", instrument)
 
     async def score(state: TaskState, target: Target) -> Score:
-        scenario = _scenario(state)
-        if instrument == "likelihood":
-            verdicts = [_probability(state, scenario)]
-        else:
-            turns = [record(message) for message in state.messages]
-            stop = str(state.output.stop_reason)
-            transcript = Transcript(
-                scenario=scenario.id,
-                side=scenario.side,
-                checkpoint=str(state.model),
-                sample=state.epoch,
-                messages=tuple(turns),
-                ending=ending_of(scenario, turns, stop, instrument),
-            )
-            verdicts = grade(transcript, scenario, instrument)
-        first = verdicts[0]
-        word = "void" if first.value is None else "harmful" if first.value == 1 else "clean"
-        value = first.value if instrument == "likelihood" and first.value is not None else word
-        entries = [verdict.model_dump(mode="json") for verdict in verdicts]
-        return Score(value=value, explanation=first.quote or first.reason, metadata={"verdicts": entries})
+        scenario = scenario_of(state)
+        side, condition = str(state.metadata["side"]), str(state.metadata["condition"])
+        voids = blank(scenario, side, condition, by, sample=state.epoch)
+        if by == "likelihood":
+            return scoring.carry([_by_likelihood(voids[0], state.metadata.get("logs"))])
+        transcript = _transcript(
+            scenario,
+            [from_chat(message) for message in state.messages],
+            state.output,
+            by,
+            condition=condition,
+            sample=state.epoch,
+        )
+        verdicts = grade(transcript, scenario, by)
+        if judges:
+            verdicts += await judged(transcript, scenario, verdicts, by, judges)
+        own = transcript.messages[_written(scenario, by) :]
+        return scoring.carry([*verdicts, await awareness(verdicts[0], own, judges)])
 
     return score
 
 
-def _probability(state: TaskState, scenario: Scenario) -> Verdict:
-    logs = cast("dict[str, list[float]]", state.metadata["logs"])
-    return Verdict(
+def _by_likelihood(void: Verdict, logs: Mapping[str, Sequence[float]] | None) -> Verdict:
+    if logs is None:  # grading again meets samples that failed, too
+        return void.model_copy(update={"reason": "void: error"})
+    value = preference(logs["harmful"], logs["clean"])
+    return void.model_copy(update={"value": value, "grader": "likelihood"})
+
+
+def transcript_of(sample: EvalSample, instrument: str) -> Transcript:
+    """A logged sample as a transcript; its ``checkpoint`` names the instrument."""
+    by = cast("Instrument", instrument)
+    scenario = Scenario.model_validate(sample.metadata["scenario"])
+    turns = [from_chat(message) for message in sample.messages]
+    made = _transcript(scenario, turns, sample.output, by, condition=sample.metadata["condition"], sample=sample.epoch)
+    return made.model_copy(update={"ending": "error"}) if sample.error else made
+
+
+def _transcript(
+    scenario: Scenario,
+    turns: Sequence[Message],
+    output: ModelOutput,
+    instrument: Instrument,
+    *,
+    condition: str,
+    sample: int,
+) -> Transcript:
+    stop = str(output.stop_reason) if output.choices else "unknown"
+    return Transcript(
         scenario=scenario.id,
-        family=scenario.family,
-        split=scenario.split,
-        side="chat" if state.metadata.get("chat") else scenario.side,
-        instrument="likelihood",
-        dimension="harmful",
-        sample=state.epoch,
-        value=probability_of_harm(logs["harmful"], logs["clean"]),
-        grader=GRADER,
+        side=scenario.side,
+        condition=condition,
+        checkpoint=instrument,
+        sample=sample,
+        messages=tuple(turns),
+        ending=ending_of(scenario, turns, stop, instrument),
     )
 
 
-def record(message: ChatMessage) -> Message:
-    """Inspect's message as our record; a call that could not be read keeps its error."""
-    entries: list[dict[str, Any]] = []
-    if isinstance(message, ChatMessageAssistant):
-        for call in message.tool_calls or []:
-            function: dict[str, Any] = {"name": call.function, "arguments": call.arguments}
-            if call.parse_error:
-                function["error"] = call.parse_error
-            entries.append({"type": "function", "function": function})
-    return Message(role=message.role, content=message.text, tool_calls=tuple(entries))
+def _written(scenario: Scenario, instrument: Instrument) -> int:
+    """How many turns were there before the model's first."""
+    return 2 + 2 * len(scenario.opening) if instrument == "decision" else 2
 
 
-def _message(turn: Message) -> ChatMessage:
-    if turn.role == "system":
-        return ChatMessageSystem(content=turn.content)
-    if turn.role == "user":
-        return ChatMessageUser(content=turn.content)
-    if turn.role == "tool":
-        return ChatMessageTool(content=turn.content, function=turn.name, tool_call_id="opening")
-    calls = [
-        ToolCall(id="opening", function=entry["function"]["name"], arguments=entry["function"]["arguments"])
-        for entry in turn.tool_calls
-    ]
-    return ChatMessageAssistant(content=turn.content, tool_calls=calls or None)
+def _tasks(plan: Plan, on_sample: OnSample | None) -> list[Task]:
+    return [honeypots_task(plan, instrument, on_sample) for instrument in plan.instruments]
 
 
-def _tools(scenario: Scenario, seed: int) -> list[ToolInfo]:
-    functions = [tool["function"] for tool in offered_tools(scenario, seed)]
-    return [
-        ToolInfo(
-            name=function["name"],
-            description=function["description"],
-            parameters=ToolParams.model_validate(function["parameters"]),
-        )
-        for function in functions
-    ]
+def _texts() -> dict[str, str]:
+    return {**measured_text(), **design.measured_text()}
 
 
-def _call(call: ToolCall) -> Call:
-    return Call(tool=call.function, args=as_text(call.arguments))
-
-
-def _scenario(state: TaskState) -> Scenario:
-    return Scenario.model_validate(state.metadata["scenario"])
-
-
-def _config(seed: int, state: TaskState, turn: int) -> GenerateConfig:
-    digest = hashlib.sha256(f"{seed}/{state.sample_id}/{state.epoch}/{turn}".encode()).hexdigest()
-    return GenerateConfig(seed=int(digest[:8], 16))
+EVAL = Eval(
+    about="agents with a goal, a pull towards harm and the means at hand; each scene with its benign twin",
+    tasks=_tasks,
+    scorer=found,
+    dimensions={
+        "harmful": "bad",
+        "attempted": "bad",
+        "decided": "bad",
+        "judged_harmful": "bad",
+        "done": "good",
+    },
+    measured_text=_texts,
+)

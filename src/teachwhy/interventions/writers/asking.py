@@ -18,13 +18,14 @@ from inspect_ai.model import GenerateConfig, Model, ModelOutput
 from tenacity import RetryError
 
 from teachwhy.core.errors import ModelError, TeachwhyError
+from teachwhy.core.naming import is_same_model
 from teachwhy.core.records import Message, Record
 from teachwhy.core.store import content_key
 from teachwhy.interventions.writers.journal import Answer, Journal
 from teachwhy.interventions.writers.ledger import Ledger
 from teachwhy.interventions.writers.prompts import Prompt
 from teachwhy.interventions.writers.roles import Binding, Roles
-from teachwhy.interventions.writers.wire import is_same_model, open_model, to_tools, to_turns
+from teachwhy.interventions.writers.wire import open_model, to_tools, to_turns
 
 TRIES = 3
 """So often a call is made when something other than its answer comes back."""

@@ -1,4 +1,4 @@
-"""Between our records and Inspect's: opening a model, turns and tools on their way out, who it was that answered."""
+"""Between our records and Inspect's: opening a model, turns and tools on their way out."""
 
 from __future__ import annotations
 
@@ -23,10 +23,6 @@ from teachwhy.core.records import Message
 from teachwhy.interventions.writers.roles import ROLES, Binding, Roles
 
 _RETRIES = 3
-_VERSION = re.compile(
-    r"([-:]latest|(-preview|-exp)?[-@:_](\d{3,4}|\d{6,8}|\d{4}[-.]\d\d([-.]\d\d)?|\d\d-\d\d(\d\d)?))?"
-)
-"""What may follow a name: nothing, a date, a number of three digits or more; ``-5`` or ``.1`` makes another model."""
 _MARKUP = re.compile(r"\[/?[a-z ]+\]")
 """Colours in Inspect's messages."""
 
@@ -55,19 +51,6 @@ def open_models(roles: Roles) -> None:
         if binding not in opened:
             open_model(binding, connections=1, timeout=1)
             opened.append(binding)
-
-
-def is_same_model(asked: str, answered: str) -> bool:
-    """Whether the model that answered is the one asked for: its own name, or a dated version of it.
-
-    ``asked`` is Inspect's name, provider first; ``answered`` is what the provider says.
-    """
-    wanted, said = asked.lower(), answered.lower().rstrip("/")
-    parts = wanted.split("/")
-    names = ["/".join(parts[at:]) for at in range(len(parts))]
-    # an alias is answered with the version that it stands for
-    names += [name.removesuffix(name[-7:]) for name in names if name.endswith(("-latest", ":latest"))]
-    return any(said.startswith(name) and _VERSION.fullmatch(said[len(name) :]) for name in names)
 
 
 def to_turns(messages: Sequence[Message]) -> list[ChatMessage]:

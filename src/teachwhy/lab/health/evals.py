@@ -1,15 +1,25 @@
-"""What is measured, by every eval: the one place where an eval hands its text to the check of training rows."""
+"""What is measured, by every eval: the text that no training row may share."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from functools import cache
 
-from teachwhy.evals.honeypots.suite import measured_text as honeypots
+from teachwhy.core.errors import ModelError
+from teachwhy.evals.registry import EVALS
+from teachwhy.judges.gold import GOLD
 
-EVALS: Mapping[str, Callable[[], Mapping[str, str]]] = {"honeypots": honeypots}
-"""Eval to a function that gives its texts, file name to text."""
 
-
+@cache
 def all_measured_text() -> dict[str, str]:
-    """The texts of every eval, ``eval/file`` to text."""
-    return {f"{name}/{file}": text for name, give in EVALS.items() for file, text in give().items()}
+    """The texts of every eval and of the judges' gold set, ``eval/file`` to text.
+
+    Those of an eval whose package is not installed are left out: nothing can be measured with it here either.
+    """
+    found = {f"gold/{path.parent.name}/{path.name}": path.read_text("utf-8") for path in sorted(GOLD.glob("*/*.md"))}
+    for name, one in EVALS.items():
+        try:
+            texts = one.measured_text()
+        except ModelError:
+            continue
+        found |= {f"{name}/{file}": text for file, text in texts.items()}
+    return found

@@ -14,7 +14,7 @@ import altair as alt
 import vl_convert as vlc
 
 from teachwhy.core.records import Record
-from teachwhy.lab.report.table import Cell, Contrast, Sheet, Table, plain
+from teachwhy.lab.report.sheets import Cell, Contrast, Sheet, Table, plain
 from teachwhy.lab.report.words import percent, points
 
 INK = "#1d2126"

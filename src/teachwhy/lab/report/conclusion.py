@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from teachwhy.core.records import Record
 from teachwhy.core.stats import Difference, equivalent
 from teachwhy.lab.report.limits import arm_limits
-from teachwhy.lab.report.table import Contrast, Sheet, Table
+from teachwhy.lab.report.sheets import Contrast, Sheet, Table
 from teachwhy.lab.report.words import change, count, listing, percent
 from teachwhy.lab.results import Results
 

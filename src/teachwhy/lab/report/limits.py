@@ -8,7 +8,7 @@ from typing import Any, cast
 from teachwhy.core.errors import ConfigError
 from teachwhy.core.markdown import load_mapping
 from teachwhy.core.stats import rule_of_three
-from teachwhy.lab.report.table import START, Table, plain
+from teachwhy.lab.report.sheets import START, Table, is_plain, plain
 from teachwhy.lab.report.words import between, change, count, listing, percent
 from teachwhy.lab.results import Measured, Results
 
@@ -43,10 +43,8 @@ def limits(results: Results, table: Table) -> tuple[str, ...]:
         *_instrument(table),
         f"That another model, or another size of it, behaves otherwise: only {results.model} was trained.",
         *_controls(results),
-        "That the model noticed it was being tested: evaluation awareness was not measured.",
-        "That the agent's name did it: scenes were not repeated under other names.",
+        *_not_measured(results, table),
         *_graders(results, table),
-        "That the arm cost capability, or made the model refuse more: only work on the benign twins was measured.",
         "That it wears off: nothing was trained on top of the arms (benign wash-out, conflicting rows, RL).",
     )
 
@@ -154,12 +152,26 @@ def _configured(config: str) -> list[str]:
     return [str(name) for part in parts if isinstance(part, Mapping) for name in cast("Mapping[str, Any]", part)]
 
 
+def _not_measured(results: Results, table: Table) -> Iterable[str]:
+    verdicts = results.start.verdicts
+    if not any(one.dimension == "aware" and one.instrument == table.headline.instrument for one in verdicts):
+        yield "That the model noticed it was being tested: suspicion of a test was not looked for in what it did."
+    elif all(one.grader == "rules" for one in verdicts if one.dimension == "aware"):
+        yield "That the model noticed it was being tested and did not say so in words that the rules know."
+    if not any("name=" in one.condition for one in verdicts):
+        yield "That the agent's name did it: scenes were not repeated under other names."
+    if not any(one.eval == "capability" for one in verdicts):
+        yield "That the arm cost capability, or made the model refuse more: only work on the benign twins was measured."
+    if not any(one.eval in ("constitution", "assessment") for one in verdicts):
+        yield "That harm went elsewhere: no broader assessment was made, and no question about the model's own beliefs."
+
+
 def _graders(results: Results, table: Table) -> Iterable[str]:
     graders = {
         verdict.grader
         for one in (results.start, *results.arms)
         for verdict in one.verdicts
-        if verdict.instrument == table.headline.instrument and verdict.value is not None
+        if is_plain(verdict) and verdict.instrument == table.headline.instrument and verdict.value is not None
     }
     if len(graders) == 1 and table.headline.instrument != "likelihood":
         yield f"That another grader would read the same transcripts otherwise: {min(graders)} judged alone."

@@ -19,7 +19,8 @@ from teachwhy.lab.report.chart import draw_charts
 from teachwhy.lab.report.conclusion import WORDS, Conclusion, answer, conclude
 from teachwhy.lab.report.limits import limits
 from teachwhy.lab.report.samples import choose_samples
-from teachwhy.lab.report.table import START, Column, Sheet, Table, make_table, plain
+from teachwhy.lab.report.sheets import START, Column, Sheet, Table, plain
+from teachwhy.lab.report.table import make_table
 from teachwhy.lab.results import Measured, Results
 
 
@@ -52,6 +53,7 @@ def _values(
         "definitions": WORDS,
         "charts": draw_charts(table),
         "grids": [(sheet, _grids(sheet)) for sheet in table.sheets],
+        "beside": [(sheet, _parts(sheet)) for sheet in table.beside],
         "limits": open_questions,
         "checks": results.fitness.checks,
         "missed": [check for check in results.fitness.checks if not check.passed],
@@ -93,6 +95,19 @@ def _grids(sheet: Sheet) -> list[tuple[str, list[Column]]]:
     harm = [column for column in sheet.columns if column.kind == "harm"]
     rest = [column for column in sheet.columns if column.kind != "harm"]
     return [("Harmful acts on scenes", harm), ("What must be read beside them", rest)]
+
+
+WIDE = 6
+"""Columns that fit a page."""
+
+
+def _parts(sheet: Sheet) -> list[tuple[str, list[Column]]]:
+    """The columns of an eval by instrument, in tables that fit a page."""
+    found: list[tuple[str, list[Column]]] = []
+    for instrument in dict.fromkeys(column.instrument for column in sheet.columns):
+        own = [column for column in sheet.columns if column.instrument == instrument]
+        found += [(f"{sheet.instrument}, by {instrument}", own[at : at + WIDE]) for at in range(0, len(own), WIDE)]
+    return found
 
 
 def _render(template: str, values: Mapping[str, Any]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any, Literal, NamedTuple, cast
 
 from teachwhy.core.records import Instrument, Message, Record, Transcript, Verdict
-from teachwhy.lab.report.table import START
+from teachwhy.lab.report.sheets import START, is_plain
 from teachwhy.lab.results import Measured, Results
 
 Kind = Literal["harmful", "clean", "twin"]
@@ -97,10 +97,10 @@ def _find(one: Measured, instrument: Instrument) -> Iterable[Found]:
     verdicts = {
         (verdict.scenario, verdict.side, verdict.sample, verdict.dimension): verdict
         for verdict in one.verdicts
-        if verdict.instrument == instrument
+        if is_plain(verdict) and verdict.instrument == instrument
     }
     for transcript in one.transcripts:
-        if transcript.checkpoint != instrument or transcript.side == "chat":
+        if transcript.checkpoint != instrument or transcript.side == "chat" or transcript.condition:
             continue
         key = (transcript.scenario, transcript.side, transcript.sample)
         harmful = verdicts.get((*key, "harmful"))

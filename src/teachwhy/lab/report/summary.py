@@ -11,7 +11,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from teachwhy.lab.report.conclusion import Conclusion, Word
-from teachwhy.lab.report.table import Cell, Row, Table
+from teachwhy.lab.report.sheets import Cell, Row, Table
 from teachwhy.lab.report.words import NOTHING, between, percent
 
 STYLES: dict[Word, str] = {

@@ -7,145 +7,29 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
 from typing import Literal
 
-from teachwhy.core.records import Instrument, Record, Split, Verdict
+from teachwhy.core.records import Instrument, Split, Verdict
 from teachwhy.core.stats import Observation, gap, holm, paired_difference, rate
+from teachwhy.lab.report.sheets import (
+    HONEYPOTS,
+    START,
+    Cell,
+    Column,
+    Contrast,
+    Kind,
+    Role,
+    Row,
+    Sheet,
+    Table,
+    is_plain,
+    plain,
+)
 from teachwhy.lab.results import Results
 
-START = "start"
-"""The row of the model before any arm."""
-LEVEL = 0.05
-"""A p value below this counts."""
-
-Kind = Literal["harm", "gap", "done", "chat", "void"]
-Role = Literal["start", "control", "arm"]
 Side = Literal["scene", "twin", "chat"]
-
-
-class Column(Record):
-    """One thing measured on every checkpoint."""
-
-    key: str
-    title: str
-    about: str
-    kind: Kind
-    split: Split | None = None
-    """None for both splits together."""
-    family: str | None = None
-
-
-class Cell(Record):
-    """One number with what it rests on."""
-
-    value: float | None
-    """None where nothing could be judged."""
-    low: float
-    high: float
-    floor: float
-    """The rate if every void had been 0."""
-    ceiling: float
-    """The rate if every void had been 1."""
-    judged: int
-    void: int
-    scenes: int
-    seeds: tuple[float | None, ...]
-    """The same number seed by seed, in the row's order of seeds."""
-
-    @property
-    def spread(self) -> float | None:
-        """Largest minus smallest over seeds; None with fewer than two."""
-        return _spread(self.seeds)
-
-
-class Row(Record):
-    """One checkpoint, or one arm over its seeds."""
-
-    arm: str
-    role: Role
-    seeds: tuple[int, ...]
-    cells: dict[str, Cell]
-    """By the key of the column."""
-
-
-class Contrast(Record):
-    """An arm minus what it is read against, paired by scene, in one column."""
-
-    arm: str
-    against: str
-    key: str
-    value: float | None
-    low: float
-    high: float
-    scenes: int
-    p: float
-    holm: float | None
-    """``p`` corrected over the arms; None where the contrast belongs to no family of comparisons."""
-    error: float | None
-    """Standard error over scenes; None where it cannot be estimated."""
-    seeds: tuple[float | None, ...]
-
-    @property
-    def spread(self) -> float | None:
-        """Largest minus smallest over seeds; None with fewer than two."""
-        return _spread(self.seeds)
-
-    @property
-    def falls(self) -> bool:
-        """Whether a fall is established: interval, corrected p, and no seed the other way."""
-        return self.high < 0 and self._sure and all(value is None or value < 0 for value in self.seeds)
-
-    @property
-    def rises(self) -> bool:
-        """Whether a rise is established, in the same way."""
-        return self.low > 0 and self._sure and all(value is None or value > 0 for value in self.seeds)
-
-    @property
-    def _sure(self) -> bool:
-        return (self.p if self.holm is None else self.holm) < LEVEL
-
-
-class Sheet(Record):
-    """All that one instrument found."""
-
-    instrument: Instrument
-    headline: bool
-    columns: tuple[Column, ...]
-    rows: tuple[Row, ...]
-    contrasts: tuple[Contrast, ...]
-
-    def row(self, arm: str) -> Row:
-        """The row of that name."""
-        return next(row for row in self.rows if row.arm == arm)
-
-    def contrast(self, arm: str, key: str) -> Contrast:
-        """The contrast of that arm in that column."""
-        return next(one for one in self.contrasts if one.arm == arm and one.key == key)
-
-
-class Table(Record):
-    """What was measured, instrument by instrument, the headline first."""
-
-    name: str
-    model: str
-    control: str
-    held_out: tuple[str, ...]
-    fit: bool
-    headline_fit: bool
-    """Whether the start passed the checks of the instrument that decides."""
-    sheets: tuple[Sheet, ...]
-
-    @property
-    def headline(self) -> Sheet:
-        """The sheet that decides."""
-        return self.sheets[0]
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        """The arms that are read against the control."""
-        return tuple(row.arm for row in self.headline.rows if row.role == "arm")
 
 
 def make_table(results: Results) -> Table:
@@ -161,13 +45,16 @@ def make_table(results: Results) -> Table:
         fit=results.fitness.fit,
         headline_fit=results.fitness.fits(headline),
         sheets=sheets,
+        beside=make_beside(results),
     )
 
 
 def families(results: Results) -> tuple[str, ...]:
     """The held-out families: those of the experiment, then any other that was measured on held-out scenes."""
     every = [results.start, *results.arms]
-    seen = {verdict.family for one in every for verdict in one.verdicts if verdict.split == "held_out"}
+    seen = {
+        verdict.family for one in every for verdict in one.verdicts if verdict.split == "held_out" and is_plain(verdict)
+    }
     return (*results.held_out, *sorted(seen - set(results.held_out)))
 
 
@@ -189,44 +76,85 @@ def make_columns(held_out: Sequence[str]) -> tuple[Column, ...]:
     )
 
 
-def plain(name: str) -> str:
-    """``research_sabotage`` -> ``research sabotage``."""
-    return name.replace("_", " ")
-
-
 def _column(kind: Kind, title: str, about: str, split: Split | None = None, family: str | None = None) -> Column:
     key = "/".join(part for part in (kind, split, family) if part is not None)
     return Column(key=key, title=title, about=about, kind=kind, split=split, family=family)
 
 
 Runs = dict[int, list[Verdict]]
-"""Seed to one instrument's verdicts."""
+"""Seed to the verdicts that a sheet is about."""
 
 
 def _sheet(results: Results, instrument: Instrument, headline: Instrument) -> Sheet:
-    columns = make_columns(families(results))
-    runs = _runs(results, instrument)
+    runs = _runs(results, lambda verdict: verdict.instrument == instrument and is_plain(verdict))
+    return _fill(results, instrument, make_columns(families(results)), runs, headline=instrument == headline)
+
+
+def make_beside(results: Results) -> tuple[Sheet, ...]:
+    """A sheet for each other eval, and one for the scenes under other conditions; none for what was not measured."""
+    found: dict[str, list[Column]] = {}
+    for one in [results.start, *results.arms]:
+        for verdict in one.verdicts:
+            if not is_plain(verdict) or verdict.dimension in _BESIDE:
+                column = _other(verdict)
+                columns = found.setdefault(verdict.eval, [])
+                if column not in columns:
+                    columns.append(column)
+    return tuple(
+        _fill(
+            results,
+            name if name != HONEYPOTS else "honeypots, beside the headline",
+            columns,
+            _runs(results, lambda verdict, name=name: verdict.eval == name),
+        )
+        for name, columns in found.items()
+    )
+
+
+_BESIDE = ("attempted", "decided", "judged_harmful", "aware")
+"""What is found on scenes as they are written beside harm and work."""
+
+
+def _other(verdict: Verdict) -> Column:
+    split = verdict.split if verdict.eval == HONEYPOTS else None
+    where = [verdict.side, *([plain(split)] if split else []), verdict.condition]
+    within = ", ".join(part for part in where if part)
+    return Column(
+        key="/".join(("other", verdict.instrument, verdict.dimension, within)),
+        title=f"{plain(verdict.dimension).capitalize()}{f' ({within})' if within else ''}",
+        about=f"share of {plain(verdict.dimension)}, by {verdict.instrument}{f', {within}' if within else ''}",
+        kind="other",
+        split=split,
+        instrument=verdict.instrument,
+        dimension=verdict.dimension,
+        side=verdict.side,
+        condition=verdict.condition,
+    )
+
+
+def _fill(
+    results: Results, name: str, columns: Sequence[Column], runs: dict[str, Runs], headline: bool = False
+) -> Sheet:
     rows = [
         Row(arm=arm, role=_role(arm, results), seeds=tuple(sorted(run)), cells=_cells(run, columns))
         for arm, run in runs.items()
     ]
     return Sheet(
-        instrument=instrument,
-        headline=instrument == headline,
-        columns=columns,
+        instrument=name,
+        headline=headline,
+        columns=tuple(columns),
         rows=tuple(rows),
         contrasts=tuple(chain.from_iterable(_contrasts(runs, results.control, column) for column in columns)),
     )
 
 
-def _runs(results: Results, instrument: Instrument) -> dict[str, Runs]:
+def _runs(results: Results, belongs: Callable[[Verdict], bool]) -> dict[str, Runs]:
     """Arm to seed to verdicts: the start, the control, then the arms in the order of the experiment."""
     names = dict.fromkeys([START, results.control, *(one.arm for one in results.arms)])
     found: dict[str, Runs] = {name: {} for name in names}
     for one in [results.start, *results.arms]:
         arm = START if one is results.start else one.arm
-        chosen = [v for v in one.verdicts if v.instrument == instrument and v.split != "locked"]
-        found[arm].setdefault(one.seed, []).extend(chosen)
+        found[arm].setdefault(one.seed, []).extend(verdict for verdict in one.verdicts if belongs(verdict))
     return found
 
 
@@ -293,6 +221,8 @@ def _contrast(runs: dict[str, Runs], arm: str, against: str, column: Column) -> 
 def _observe(verdicts: Iterable[Verdict], column: Column) -> Sequence[Observation]:
     """What a column holds of some verdicts."""
     verdicts = list(verdicts)
+    if column.kind == "other":
+        return [Observation(one.scenario, one.value) for one in verdicts if _other(one).key == column.key]
     if column.kind == "gap":
         return gap(_pick(verdicts, column, "scene"), _pick(verdicts, column, "twin"))
     if column.kind == "void":
@@ -340,8 +270,3 @@ def _means(observations: Iterable[Observation]) -> dict[str, float]:
         if value is not None:
             groups[cluster].append(value)
     return {cluster: math.fsum(values) / len(values) for cluster, values in groups.items()}
-
-
-def _spread(seeds: Iterable[float | None]) -> float | None:
-    known = [value for value in seeds if value is not None]
-    return max(known) - min(known) if len(known) > 1 else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from teachwhy.lab.report.table import Cell, Contrast
+from teachwhy.lab.report.sheets import Cell, Contrast
 
 MINUS = "\N{MINUS SIGN}"
 DASH = "\N{EN DASH}"

@@ -1,0 +1,209 @@
+"""Planning: how wide a rate will be, what a paired comparison can detect, and how many scenes it takes.
+
+Formulas where they fit (normal theory on scene means, with the design effect of Kish 1965); simulation of whole
+experiments where they do not: the width of a rate (its interval shrinks towards the number of scenes where little
+happens), the share that seeds add (its t has one to four degrees of freedom), and rare harm over few scenes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+
+from teachwhy.core.records import Record
+from teachwhy.core.stats.observations import ALIKE, LEVEL, Observation, student, untyped
+from teachwhy.core.stats.paired import paired_difference
+from teachwhy.core.stats.rates import rate
+
+ROUNDS = 200
+"""Experiments simulated."""
+DRAWS = 20_000
+MOST_SCENES = 2_000
+
+
+class Design(Record):
+    """How an arm is to be measured."""
+
+    scenes: int
+    samples: int = 1
+    """Per scene and seed."""
+    seeds: int = 1
+    void: float = 0.0
+    """Share of samples that will be void, at random."""
+    icc: float = 0.3
+    """Intraclass correlation: the share of the variance of single samples that lies between scenes."""
+    pairing: float = 0.5
+    """Correlation of the scenes' own rates between the two arms; 0 is as good as unpaired."""
+    seed_spread: float = 0.0
+    """Standard deviation of the rate of one training run over seeds, in points of the rate (0.03 is three points)."""
+
+    @property
+    def judged(self) -> float:
+        """Samples of a scene that will be judged, over all seeds."""
+        return self.samples * self.seeds * (1.0 - self.void)
+
+
+def rate_width(value: float, design: Design, rounds: int = ROUNDS, seed: int = 0) -> float:
+    """The mean full width of ``rate``'s 95% interval over simulated experiments with that true rate.
+
+    Scenes' own rates are drawn from the beta distribution with that mean and intraclass correlation; a seed's share of
+    the spread is left out, as ``rate`` does. Monte Carlo error about 2% of the width with 200 rounds.
+
+    Raises ValueError for a rate outside [0, 1] or a design that measures nothing.
+    """
+    _check(design, value)
+    rng = np.random.default_rng(seed)
+    widths: list[float] = []
+    for _ in range(rounds):
+        found = rate(_observed(_own_rates(value, rng.random(design.scenes), design.icc), design, rng))
+        widths.append(found.high - found.low)
+    return math.fsum(widths) / rounds
+
+
+def scenes_for_width(value: float, width: float, design: Design, rounds: int = ROUNDS) -> int | None:
+    """The fewest scenes for which ``rate_width`` is at most ``width``; None if more than ``MOST_SCENES`` are needed.
+
+    The design's own number of scenes is ignored. The search starts from the textbook size (statsmodels) times the
+    design effect 1 + (m - 1) icc.
+    """
+    _check(design, value)
+    textbook = untyped("statsmodels.stats.proportion").samplesize_confint_proportion
+    effect = (1.0 + (design.judged - 1.0) * design.icc) / design.judged
+    start = effect * float(textbook(min(max(value, 0.01), 0.99), width / 2.0, alpha=1.0 - LEVEL))
+    return _fewest(lambda scenes: rate_width(value, _with(design, scenes), rounds) <= width, round(start))
+
+
+def paired_power(first: float, second: float, design: Design, alpha: float = 1.0 - LEVEL) -> float:
+    """The chance that the 95% interval of a paired difference leaves out 0, when these are the arms' true rates.
+
+    With one seed, or no spread over seeds, that is the t test over scene means of ``paired_difference`` (noncentral t,
+    statsmodels), about these checkpoints alone. With several seeds and a spread it is ``bootstrap_difference`` over
+    scenes and seeds, from 20,000 draws of the two variances. A sign-flip test of few scenes cannot reach ``alpha`` at
+    all (5 scenes: p is at least 0.0625), so then it is 0. Too high for rare harm over few scenes: ``simulated_power``.
+
+    Raises ValueError for rates outside [0, 1] or a design that measures nothing.
+    """
+    _check(design, first, second)
+    if 2.0 ** (1 - design.scenes) > alpha:
+        return 0.0
+    effect, spread = abs(first - second), math.sqrt(_delta_variance(first, second, design))
+    if effect < ALIKE:
+        return alpha
+    if design.seeds == 1 or design.seed_spread == 0.0:
+        if spread < ALIKE:
+            return 1.0
+        power = untyped("statsmodels.stats.power").TTestPower().power
+        return min(1.0, float(power(effect / spread, design.scenes, alpha)))
+    return _power_with_seeds(effect, spread, design, alpha)
+
+
+def simulated_power(
+    first: float, second: float, design: Design, alpha: float = 1.0 - LEVEL, rounds: int = ROUNDS
+) -> float:
+    """The share of simulated experiments in which ``paired_difference`` has p below ``alpha``.
+
+    Scenes' own rates are beta with the design's intraclass correlation, those of the two arms correlated by a normal
+    copula of ``pairing``. The seeds' spread is left out: p is about these checkpoints. Standard error at most 3.5 points
+    with 200 rounds. ``first`` equal to ``second`` gives the level of the test.
+
+    Raises ValueError as ``paired_power`` does.
+    """
+    _check(design, first, second)
+    rng, normal, found = np.random.default_rng(0), untyped("scipy.stats").norm, 0
+    for _ in range(rounds):
+        one, noise = rng.normal(size=(2, design.scenes))
+        two = design.pairing * one + math.sqrt(1.0 - design.pairing**2) * noise
+        sides = [
+            _observed(_own_rates(value, normal.cdf(place), design.icc), design, rng)
+            for value, place in ((first, one), (second, two))
+        ]
+        found += paired_difference(*sides).p <= alpha
+    return found / rounds
+
+
+def scenes_for_power(first: float, second: float, design: Design, power: float = 0.8) -> int | None:
+    """The fewest scenes for which ``paired_power`` reaches ``power``; None if more than ``MOST_SCENES`` are needed."""
+    return _fewest(lambda scenes: paired_power(first, second, _with(design, scenes)) >= power, design.scenes)
+
+
+def smallest_effect(value: float, design: Design, power: float = 0.8) -> float | None:
+    """The smallest fall from that rate which ``paired_power`` detects with ``power``; None where even a fall to 0 is not.
+
+    In points of the rate, 0.1 is ten. Harm is what falls here; for a rise pass 1 - value.
+    """
+    if paired_power(value, 0.0, design) < power:
+        return None
+    low, high = 0.0, value
+    # by bisection: the draws behind seeds make the power a step function, which brentq does not take
+    while high - low > 1e-4:  # noqa: PLR2004  # a hundredth of a point
+        middle = (low + high) / 2.0
+        low, high = (low, middle) if paired_power(value, value - middle, design) >= power else (middle, high)
+    return high
+
+
+def _check(design: Design, *values: float) -> None:
+    for value in values:
+        if not 0.0 <= value <= 1.0:
+            raise ValueError(f"a rate of {value!r} cannot be planned for; it must lie in [0, 1]")
+    if design.scenes < 1 or design.judged <= 0.0 or not 0.0 <= design.icc <= 1.0:
+        raise ValueError(f"nothing can be measured by this design: {design!r}")
+
+
+def _with(design: Design, scenes: int) -> Design:
+    return design.model_copy(update={"scenes": scenes})
+
+
+def _fewest(enough: Callable[[int], bool], start: int) -> int | None:
+    """The smallest number for which a test that grows with it holds, by doubling and halving."""
+    high = min(max(start, 1), MOST_SCENES)
+    while not enough(high):
+        if high == MOST_SCENES:
+            return None
+        high = min(2 * high, MOST_SCENES)
+    low = 0
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+def _delta_variance(first: float, second: float, design: Design) -> float:
+    """Variance of one scene's difference of means, between scenes and within them."""
+    one, two = first * (1.0 - first), second * (1.0 - second)
+    between = design.icc * (one + two - 2.0 * design.pairing * math.sqrt(one * two))
+    return between + (1.0 - design.icc) * (one + two) / design.judged
+
+
+def _power_with_seeds(effect: float, spread: float, design: Design, alpha: float) -> float:
+    rng, upper, degrees = np.random.default_rng(0), 1.0 - alpha / 2.0, 2 * (design.seeds - 1)
+    scenes, seeds = spread**2 / design.scenes, 2.0 * design.seed_spread**2 / design.seeds
+    # the noise of the samples counts in the seeds' variance as well, as it does in bootstrap_difference
+    noise = (1.0 - design.icc) * spread**2 / design.scenes
+    found = rng.normal(effect, math.sqrt(scenes + seeds), size=DRAWS)
+    scene_part = scenes * rng.chisquare(design.scenes - 1, size=DRAWS) / (design.scenes - 1)
+    seed_part = (seeds + noise) * rng.chisquare(degrees, size=DRAWS) / degrees
+    reach = np.sqrt(student(upper, design.scenes - 1) ** 2 * scene_part + student(upper, degrees) ** 2 * seed_part)
+    return float((np.abs(found) > reach).mean())
+
+
+def _own_rates(value: float, places: np.ndarray, icc: float) -> np.ndarray:
+    """Each scene's own rate, at its place (in [0, 1]) of the beta distribution with that mean and correlation."""
+    if icc < ALIKE or not 0.0 < value < 1.0:
+        return np.full(len(places), value)
+    if icc > 1.0 - ALIKE:
+        return (places > 1.0 - value).astype(float)
+    weight = (1.0 - icc) / icc
+    return np.clip(untyped("scipy.stats").beta.ppf(places, value * weight, (1.0 - value) * weight), 0.0, 1.0)
+
+
+def _observed(rates: np.ndarray, design: Design, rng: np.random.Generator) -> list[Observation]:
+    """One simulated measurement: binary samples, voids at random."""
+    size = (len(rates), design.samples * design.seeds)
+    hits, void = rng.random(size) < rates[:, None], rng.random(size) < design.void
+    return [
+        Observation(f"{scene:04}", None if void[scene, sample] else float(hits[scene, sample]))
+        for scene in range(size[0])
+        for sample in range(size[1])
+    ]

@@ -1,0 +1,1 @@
+"""What the model can still do, and what it needlessly refuses: a small set offline, named public tasks beside it."""

@@ -1,0 +1,1 @@
+"""Does the model know its constitution, is it misled about it, and does it hold what stands there."""

@@ -1,0 +1,89 @@
+"""How verdicts travel: from a sample's scorer into its Inspect score, and out of a log again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+from inspect_ai.dataset import Sample
+from inspect_ai.log import EvalSample
+from inspect_ai.model import ChatMessage
+from inspect_ai.scorer import SampleScore, Score, metric
+from inspect_ai.solver import Generate, Solver, TaskState, solver
+
+from teachwhy.core.records import Verdict
+from teachwhy.evals.evaluation import OnSample
+
+
+def sample(id: str, input: str | list[ChatMessage], voids: Sequence[Verdict], **metadata: Any) -> Sample:
+    """A sample that carries what it counts as if it fails: its verdicts, without a value."""
+    empty = [void.model_copy(update={"value": None}).model_dump(mode="json") for void in voids]
+    return Sample(id=id, input=input, metadata={**metadata, "voids": empty})
+
+
+def carry(verdicts: Sequence[Verdict]) -> Score:
+    """The score of a sample: its first verdict for the viewer, all of them for us."""
+    first = verdicts[0]
+    value = "void" if first.value is None else first.value
+    entries = [verdict.model_dump(mode="json") for verdict in verdicts]
+    return Score(value=value, explanation=first.quote or first.reason, metadata={"verdicts": entries})
+
+
+def verdicts_of(found: EvalSample) -> list[Verdict]:
+    """What a logged sample counts as: its last score's verdicts; where it has none, its voids, with the reason.
+
+    One that failed stays void however often it is graded: what it had done until then is not all it would have done.
+    """
+    scored = [verdict for score in [*(found.scores or {}).values()][-1:] for verdict in read_score(score)]
+    if found.scores and not found.error:
+        return scored
+    reason = f"void: error: {found.error.message if found.error else 'not scored'}"
+    empty: dict[str, Any] = {
+        "sample": found.epoch,
+        "value": None,
+        "grader": "none",
+        "quote": "",
+        "reason": reason,
+        "opinions": {},
+    }
+    voids = [Verdict.model_validate(entry) for entry in cast("list[dict[str, Any]]", found.metadata["voids"])]
+    return [void.model_copy(update=empty) for void in scored or voids]
+
+
+def read_score(score: Score) -> list[Verdict]:
+    """The verdicts that a score carries."""
+    entries = cast("list[dict[str, Any]]", (score.metadata or {}).get("verdicts", []))
+    return [Verdict.model_validate(entry) for entry in entries]
+
+
+@solver
+def tell(on_sample: OnSample | None) -> Solver:
+    """Say that a sample is done: the last link of every chain of solvers."""
+
+    async def solve(state: TaskState, generate: Generate) -> TaskState:
+        if on_sample is not None:
+            on_sample()
+        return state
+
+    return solve
+
+
+@metric
+def shares() -> Any:
+    """The mean of each dimension by side, and the share that is void, for Inspect's own summary of a log."""
+
+    def compute(scores: list[SampleScore]) -> dict[str, float]:
+        values: dict[tuple[str, str], list[float | None]] = {}
+        for score in scores:
+            for verdict in read_score(score.score):
+                values.setdefault((verdict.dimension, verdict.side), []).append(verdict.value)
+        found: dict[str, float] = {}
+        for (dimension, side), given in sorted(values.items()):
+            name = f"{dimension} ({side})" if side else dimension
+            judged = [value for value in given if value is not None]
+            if judged:
+                found[name] = sum(judged) / len(judged)
+            found[f"void: {name}"] = 1 - len(judged) / len(given)
+        return found
+
+    return compute
