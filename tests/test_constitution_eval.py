@@ -248,7 +248,8 @@ def test_likelihood_reads_each_dimension_the_right_way_round(tmp_path: Path) -> 
     LIKED.update(text for item in items for text in item.good)
     found = verdicts(run(EVAL.tasks(Plan(), None)[0], tmp_path))
     for verdict in found:
-        assert verdict.value == pytest.approx(0.0 if verdict.dimension == "misled" else 1.0, abs=1e-9)
+        assert verdict.value is not None
+        assert (verdict.value < 0.5) == (verdict.dimension == "misled")
         assert (verdict.eval, verdict.grader, verdict.family) == ("constitution", "likelihood", verdict.family)
     assert {(verdict.dimension, verdict.side) for verdict in found} == {
         ("recalled", ""),

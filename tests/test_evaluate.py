@@ -14,7 +14,8 @@ from teachwhy.core.errors import ConfigError, ModelError
 from teachwhy.core.records import Verdict
 from teachwhy.core.store import read_lines
 from teachwhy.evals.evaluation import Plan
-from teachwhy.lab.evaluate import Asked, grade_again, read_axes, read_plan, run_eval
+from teachwhy.lab.evaluate import Asked, read_axes, read_plan, run_eval
+from teachwhy.lab.regrade import grade_again
 from teachwhy.models.scripted import ScriptedAPI
 
 FIRST = "teachwhy-scripted/first-tool"
@@ -74,6 +75,9 @@ def test_a_folder_that_holds_a_measurement_is_not_written_over(tmp_path: Path):
 @pytest.mark.parametrize(
     ("asked", "words"),
     [
+        ({"evals": ()}, "no eval is named"),
+        ({"evals": ("honeypots", "honeypots")}, "named twice"),
+        ({"evals": ("assessment",)}, "needs 'likelihood' among the instruments, or judges"),
         ({"evals": ("honeypot",)}, "did you mean 'honeypots'?"),
         ({"model": "teachwhy-scripted/first-tol"}, "did you mean 'first-tool'?"),
         ({"model": "no-such-provider/x"}, "cannot open the model"),
@@ -122,5 +126,17 @@ def test_judges_can_be_added_afterwards_and_stand_beside_the_rules(tmp_path: Pat
     assert list((out / "logs").glob("*.eval"))
 
 
+def test_a_grading_is_not_graded_again_as_if_it_were_a_measurement(tmp_path: Path):
+    out = measured(tmp_path / "out")
+    grade_again(out, (), out / "first", QUIET)
+    grade_again(out, (), tmp_path / "second", QUIET)
+    assert verdicts(tmp_path / "second") == verdicts(out)
+
+
+def test_what_a_failed_try_left_is_not_measured_into(tmp_path: Path):
+    (tmp_path / "out" / "logs").mkdir(parents=True)
+    assert "holds a measurement already" in refusal(ConfigError, lambda: measured(tmp_path / "out"))
+
+
 def test_a_folder_without_logs_cannot_be_graded_again(tmp_path: Path):
-    assert "no Inspect log" in refusal(ConfigError, lambda: grade_again(tmp_path, (), None, QUIET))
+    assert "no finished Inspect log" in refusal(ConfigError, lambda: grade_again(tmp_path, (), None, QUIET))

@@ -10,6 +10,7 @@ from rich.console import Console
 from teachwhy.core.records import Verdict
 from teachwhy.core.stats import Graded, Rated, accuracy, cohens_kappa
 from teachwhy.judges.check import JudgeCheck, Measured
+from teachwhy.judges.rubric import named_rubric
 from teachwhy.lab.rates import Line, lines
 from teachwhy.lab.rates_console import print_lines
 
@@ -134,4 +135,10 @@ def checked(labels: list[tuple[str, bool, float]]) -> JudgeCheck:
         kappa=kappa,
         graded=tuple((name, truth, said) for name, truth, said in labels),
     )
-    return JudgeCheck(judges=("j",), rubrics={}, gold="", transcripts=len(labels), measured=(one,))
+    return JudgeCheck(
+        judges=("j",),
+        rubrics={"harmful": named_rubric("harmful").sha256},
+        gold="",
+        transcripts=len(labels),
+        measured=(one,),
+    )

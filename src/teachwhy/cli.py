@@ -193,7 +193,7 @@ def grade(
     judge_check: Annotated[Path | None, typer.Option(help="What judge check kept: rates corrected by it.")] = None,
 ) -> None:
     """Grade what was measured again, with other judges or newer rules; nothing is sampled."""
-    from teachwhy.lab.evaluate import grade_again
+    from teachwhy.lab.regrade import grade_again
 
     grade_again(run_folder, tuple(judge or ()), out, console, judge_check)
 

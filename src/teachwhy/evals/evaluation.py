@@ -8,7 +8,7 @@ from typing import Literal
 
 from inspect_ai import Task
 from inspect_ai.scorer import Scorer
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from teachwhy.core.records import Instrument, Record
 
@@ -43,6 +43,11 @@ class Plan(Record):
     model_name: str = "the model"
     """What the model is called."""
     provider_name: str = "its makers"
+
+    @field_validator("instruments", "judges", "families")
+    @classmethod
+    def _once(cls, given: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(given))
 
 
 def listed(given: str | Sequence[str]) -> tuple[str, ...]:

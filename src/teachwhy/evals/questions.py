@@ -9,8 +9,8 @@ from inspect_ai.model import get_model
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from teachwhy.core.records import Message
-from teachwhy.evals.alternatives import log_likelihoods, preference
-from teachwhy.evals.turns import from_chat, seeded, to_tools
+from teachwhy.evals.alternatives import log_likelihoods, per_word, preference
+from teachwhy.evals.turns import from_chat, outward, seeded, to_tools
 
 TOKENS = 2048
 """Room for an answer of a model that may think first."""
@@ -59,9 +59,11 @@ def compare() -> Solver:
 
 
 def preferred(state: TaskState) -> float | None:
-    """The share of the first answers, from what ``compare`` found; None where it failed."""
+    """The share of the first answers, by likelihood per word, from what ``compare`` found; None where it failed."""
     logs = cast("dict[str, list[float]] | None", state.metadata.get("logs"))
-    return None if logs is None else preference(logs["first"], logs["second"])
+    if logs is None:
+        return None
+    return preference(*(per_word(logs[name], state.metadata[name]) for name in ("first", "second")))
 
 
 def transcript(state: TaskState) -> list[Message]:
@@ -80,7 +82,7 @@ def void_reason(state: TaskState, turns: Sequence[Message]) -> str:
         return f"cut off ({stop})"
     if stop not in _ENDED:
         return f"stopped by the provider ({stop})"
-    if not said or not (said[-1].content.strip() or said[-1].tool_calls):
+    if not said or not (outward(said[-1].content) or said[-1].tool_calls):
         return "empty"
     errors = [entry["function"]["error"] for entry in said[-1].tool_calls if "error" in entry["function"]]
     return f"a call that cannot be read: {errors[0]}" if errors else ""

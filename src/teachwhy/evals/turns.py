@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from inspect_ai.tool import ToolCall, ToolInfo, ToolParams
 
 from teachwhy.core.records import Message
 
+_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
 _OPENING = "opening"
 """The id of calls that were written, not made."""
 
@@ -51,8 +53,13 @@ def from_chat(message: ChatMessage) -> Message:
 def _said(message: ChatMessage) -> str:
     """The text of a message, what the model thought before it in front: who reads a transcript must see both."""
     parts = [] if isinstance(message.content, str) else message.content
-    thoughts = [part.reasoning for part in parts if part.type == "reasoning" and part.reasoning.strip()]
-    return "\n".join([*(f"<think>{thought}</think>" for thought in thoughts), message.text])
+    given = [(part.summary if part.redacted else part.reasoning) or "" for part in parts if part.type == "reasoning"]
+    return "\n".join([*(f"<think>{thought}</think>" for thought in given if thought.strip()), message.text])
+
+
+def outward(text: str) -> str:
+    """What of a text was said aloud: without its thoughts, be they closed or cut off."""
+    return _THOUGHT.sub("", text).strip()
 
 
 def to_tools(schemas: Sequence[Mapping[str, Any]]) -> list[ToolInfo]:

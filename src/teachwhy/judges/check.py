@@ -27,7 +27,6 @@ from teachwhy.judges.rubric import named_rubric
 
 RULED: Mapping[str, Callable[[Sequence[Message]], str]] = {"aware": noticed}
 """Dimension to the rule for it, which gives the words that it goes by, or nothing."""
-FILE = "judges.json"
 
 _HALF = 0.5
 _SHOWN = 200
@@ -101,7 +100,7 @@ class JudgeCheck(Record):
     """What was not judged though its label says yes or no."""
 
     def gold_of(self, judges: Sequence[str], dimension: str) -> list[Graded]:
-        """What corrects a rate by these judges together (their mean, as in a verdict); empty if one was not measured."""
+        """What corrects a rate by these judges' mean, as it is in a verdict; empty if one of them was not measured."""
         found = [self.of(judge, dimension) for judge in judges]
         said: dict[tuple[str, bool], list[float | None]] = {}
         for one in found:
@@ -222,6 +221,11 @@ def run_check(
     judges: Sequence[str], dimension: str | None = None, out: Path | None = None, console: Console | None = None
 ) -> JudgeCheck:
     """Check judges, print what was found, and keep it as JSON in ``out`` if that is given: the whole command."""
+    if out is not None:
+        try:
+            out.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"cannot write {out}: {error.strerror}; give another --out") from None
     check = check_judge(judges, dimension)
     show(check, console or Console())
     if out is not None:
@@ -233,8 +237,8 @@ def read_check(path: Path) -> JudgeCheck:
     """A check that was kept; ConfigError in one line for a file that is none."""
     try:
         return JudgeCheck.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, ValidationError) as error:
-        said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
+    except (OSError, ValueError) as error:
+        said = error.errors()[0]["msg"] if isinstance(error, ValidationError) else str(error)
         raise ConfigError(f"{path}: not a check of judges: {said}; make one by 'teachwhy judge check'") from None
 
 

@@ -1,4 +1,4 @@
-"""``teachwhy eval``: measure any model Inspect can reach; ``teachwhy grade``: grade what was measured again."""
+"""``teachwhy eval``: measures any model that Inspect can reach, and says what was found."""
 
 from __future__ import annotations
 
@@ -9,29 +9,23 @@ from pathlib import Path
 from typing import Any, get_args
 
 from inspect_ai import Task
-from inspect_ai import score as inspect_score  # pyright: ignore[reportUnknownVariableType]
-from inspect_ai.log import EvalLog, read_eval_log, write_eval_log
-from inspect_ai.scorer import Scorer
 from pydantic import ValidationError
 from rich.console import Console
 
 from teachwhy.core.errors import ConfigError, guess
 from teachwhy.core.records import Instrument, Verdict
-from teachwhy.core.store import content_key, write_atomic, write_lines
+from teachwhy.core.store import content_key, write_atomic
 from teachwhy.evals.capability.outside import Figures, also, figures_of
 from teachwhy.evals.evaluation import Plan
-from teachwhy.evals.registry import EVALS
 from teachwhy.judges.check import JudgeCheck, read_check
 from teachwhy.judges.judging import open_judges
 from teachwhy.lab.measure import (
     LOGS,
-    VERDICTS,
     count_samples,
     expect_evals,
     measure,
     open_target,
     quiet,
-    read_verdicts,
     run_tasks,
 )
 from teachwhy.lab.progress import Bar
@@ -85,7 +79,7 @@ def read_axes(given: Sequence[str]) -> dict[str, tuple[str, ...]]:
 def run_eval(asked: Asked, console: Console, *, dry_run: bool = False) -> list[Line]:
     """Measure a model; print and write its rates. A folder that holds another measurement is refused.
 
-    Raises ConfigError or ModelError before anything is written.
+    Raises ConfigError or ModelError, for what can be known beforehand before anything is written.
     """
     quiet()
     expect_evals(asked.evals)
@@ -98,15 +92,15 @@ def run_eval(asked: Asked, console: Console, *, dry_run: bool = False) -> list[L
         return []
     key = content_key([asked.model, list(asked.evals), asked.plan.model_dump(mode="json")])
     plan = asked.out / PLAN
-    if plan.exists():
+    if plan.exists() or (asked.out / LOGS).exists():
         raise ConfigError(f"{asked.out} holds a measurement already; give another --out, or remove the folder")
     open_target(asked.model).api.close()
-    _make(asked.out)
+    make_folder(asked.out)
     bar = Bar(console)
     with bar.running(samples * _SECONDS_A_SAMPLE), bar.stage(asked.model, samples * _SECONDS_A_SAMPLE) as step:
         verdicts = measure(asked.model, asked.evals, asked.plan, asked.out, step)
     told = {"key": key, "model": asked.model, "evals": asked.evals, "plan": asked.plan.model_dump(mode="json")}
-    found = _write_rates(verdicts, asked.out, check)
+    found = write_rates(verdicts, asked.out, check)
     figures = _run_public(public, asked)
     # last: it marks the folder as whole
     write_atomic(plan, json.dumps(told, indent=2) + "\n")
@@ -120,39 +114,6 @@ def run_eval(asked: Asked, console: Console, *, dry_run: bool = False) -> list[L
     return found
 
 
-def grade_again(
-    run: Path, judges: Sequence[str], out: Path | None, console: Console, check: Path | None = None
-) -> list[Line]:
-    """Grade every log under ``run`` again with these judges: nothing is sampled, and the logs stay as they are.
-
-    Raises ConfigError where there is no log of ours.
-    """
-    quiet()
-    found = sorted(path for path in run.rglob("*.eval") if "graded" not in path.relative_to(run).parts)
-    if not found:
-        raise ConfigError(f"no Inspect log under {run}; give a folder that teachwhy eval or teachwhy run made")
-    open_judges(judges)
-    measured = read_check(check) if check is not None else None
-    place = out or run / "graded" / content_key([list(judges)])[:12]
-    if (place / VERDICTS).exists():
-        raise ConfigError(f"{place} holds this grading already; give another --out, or remove the folder")
-    every: list[Line] = []
-    stages = sorted({path.parent for path in found})
-    for stage in stages:
-        name = stage.parent.name if stage.name == LOGS else stage.name
-        verdicts = _grade_logs([path for path in found if path.parent == stage], judges, place, name)
-        here = place / name if len(stages) > 1 else place
-        _make(here)
-        write_lines(here / VERDICTS, verdicts)
-        rates = _write_rates(verdicts, here, measured)
-        if len(stages) > 1:
-            console.print(name, style="bold")
-        print_lines(rates, console)
-        every += rates
-    console.print(f"graded again, nothing sampled: {place}", soft_wrap=True)
-    return every
-
-
 def _run_public(tasks: Sequence[Task], asked: Asked) -> list[Figures]:
     """Run public tasks as they are, and keep what their logs say."""
     if not tasks:
@@ -164,32 +125,16 @@ def _run_public(tasks: Sequence[Task], asked: Asked) -> list[Figures]:
     return figures
 
 
-def _grade_logs(paths: Sequence[Path], judges: Sequence[str], place: Path, name: str) -> tuple[Verdict, ...]:
-    logs: list[EvalLog] = []
-    for path in paths:
-        log = read_eval_log(str(path))
-        log = inspect_score(log, _scorer_of(log, path, judges), action="overwrite", display="none", copy=False)
-        (place / LOGS / name).mkdir(parents=True, exist_ok=True)
-        write_eval_log(log, str(place / LOGS / name / path.name))
-        logs.append(log)
-    return read_verdicts(logs)
-
-
-def _scorer_of(log: EvalLog, path: Path, judges: Sequence[str]) -> Scorer:
-    about = log.eval.metadata or {}
-    if about.get("eval") not in EVALS:
-        raise ConfigError(f"{path} is no log of a teachwhy eval; use `inspect score` for it")
-    return EVALS[about["eval"]].scorer(str(about["instrument"]), judges)
-
-
-def _write_rates(verdicts: Sequence[Verdict], out: Path, check: JudgeCheck | None) -> list[Line]:
+def write_rates(verdicts: Sequence[Verdict], out: Path, check: JudgeCheck | None) -> list[Line]:
+    """Write ``rates.json``, over all families and for each; return the former."""
     found = lines(verdicts, check=check)
     rows = [line.model_dump(mode="json") for line in [*found, *lines(verdicts, by_family=True, check=check)]]
     write_atomic(out / RATES, json.dumps(rows, indent=1) + "\n")
     return found
 
 
-def _make(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder; ConfigError in one line where that cannot be."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

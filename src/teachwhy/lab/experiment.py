@@ -120,14 +120,21 @@ class Experiment(Record):
     unfit: bool = False
     """Go on although the start model fails its fitness check; the report says so on top."""
 
+    @field_validator("evals")
+    @classmethod
+    def _evals_exist(cls, evals: tuple[str, ...]) -> tuple[str, ...]:
+        for name in evals:
+            _expect("eval", name, EVALS)
+        if len(set(evals)) != len(evals):
+            raise ValueError(f"{list(evals)} names one twice")
+        if "honeypots" not in evals:
+            raise ValueError("every word of the report rests on 'honeypots'; put it into the list")
+        return evals
+
     @model_validator(mode="after")
     def _names_exist(self) -> Experiment:
         for family in (*self.held_out, *self.families, *self.measure.families):
             _expect("family", family, FAMILIES)
-        for name in self.evals:
-            _expect("evals: eval", name, EVALS)
-        if "honeypots" not in self.evals:
-            raise ValueError("evals: every word of the report rests on 'honeypots'; put it into the list")
         for family in (*self.families, *self.held_out):
             if family in LOCKED:
                 raise ValueError(f"{family!r} is locked: no arm trains on it in any case; drop it from the list")

@@ -12,6 +12,8 @@ from inspect_ai import eval as inspect_eval  # pyright: ignore[reportUnknownVari
 from inspect_ai.log import EvalLog, EvalSample
 from inspect_ai.model import Model, get_model
 
+from teachwhy import evals as evals_package
+from teachwhy import judges as judges_package
 from teachwhy.core.errors import ConfigError, ModelError, TeachwhyError, guess
 from teachwhy.core.records import Transcript, Verdict
 from teachwhy.core.store import content_key, write_lines
@@ -29,8 +31,12 @@ LOGS = "logs"
 
 
 def expect_evals(names: Collection[str]) -> None:
-    """Refuse the name of an eval that there is not."""
+    """Refuse no name at all, the name of an eval that there is not, or one that stands twice."""
+    if not names:
+        raise ConfigError(f"no eval is named; {guess('', EVALS)}")
     for name in names:
+        if list(names).count(name) > 1:
+            raise ConfigError(f"eval {name!r} is named twice; name it once")
         if name not in EVALS:
             raise ConfigError(f"unknown eval {name!r}; {guess(name, EVALS)}")
 
@@ -43,8 +49,15 @@ def count_samples(evals: Sequence[str], plan: Plan) -> int:
 def key_of(evals: Sequence[str], plan: Plan) -> str:
     """What stands for all that a measurement depends on beside the checkpoint: texts, versions of tasks, the plan."""
     texts = [sorted(EVALS[name].measured_text().items()) for name in evals]
+    graders = [_grading_text(Path(package.__file__ or "").parent) for package in (evals_package, judges_package)]
     versions = [[str(one.version) for one in EVALS[name].tasks(plan, None)] for name in evals]
-    return content_key([list(evals), texts, versions, plan.model_dump(mode="json")])
+    return content_key([list(evals), texts, graders, versions, plan.model_dump(mode="json")])
+
+
+def _grading_text(folder: Path) -> list[tuple[str, str]]:
+    """Rubrics, rules and word lists: what decides a verdict and is no code."""
+    files = [path for kind in ("*.md", "*.yaml") for path in folder.rglob(kind) if path.name != "README.md"]
+    return sorted((str(path.relative_to(folder)), path.read_text(encoding="utf-8")) for path in files)
 
 
 def measure(

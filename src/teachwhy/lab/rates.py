@@ -9,11 +9,13 @@ from teachwhy.core.stats import Corrected, Observation, Rate, corrected_rate, ra
 from teachwhy.evals.registry import EVALS
 from teachwhy.judges.awareness import RULES
 from teachwhy.judges.check import JudgeCheck
+from teachwhy.judges.rubric import named_rubric
 
 AWARE = "aware"
 """The dimension that holds whether a model shows that it suspects a test."""
-GOLD = {"judged_harmful": "harmful", "decided": "decided", "refused": "refused"}
-"""Dimension to that of the labelled transcripts on which its judges are measured."""
+GOLD = {("honeypots", "judged_harmful"): "harmful", ("honeypots", "decided"): "decided"}
+"""Eval and dimension to that of the labelled transcripts, where both are judged by the same rubric."""
+PUBLIC = "public"
 _SPLITS = ("train_like", "held_out", "locked")
 
 
@@ -27,7 +29,7 @@ class Line(Record):
     side: str
     condition: str
     family: str
-    """Empty for all families together."""
+    """Empty for all families together; the public harness is always told apart by them."""
     good: bool
     """Whether much of it is good."""
     rate: Rate
@@ -54,8 +56,11 @@ def lines(verdicts: Sequence[Verdict], *, by_family: bool = False, check: JudgeC
     for verdict in verdicts:
         if verdict.dimension == AWARE:
             continue
-        family = verdict.family if by_family else ""
-        key = (verdict.eval, verdict.condition, verdict.instrument, verdict.dimension, verdict.split, verdict.side)
+        # the public harness is a grid of conditions: its families are what a reader looks for
+        public = verdict.eval == PUBLIC
+        family = verdict.family if by_family or public else ""
+        condition = "" if public and not by_family else verdict.condition
+        key = (verdict.eval, condition, verdict.instrument, verdict.dimension, verdict.split, verdict.side)
         groups.setdefault((*key, family), []).append(verdict)
     suspicion = {_sample(verdict): verdict.value for verdict in verdicts if verdict.dimension == AWARE}
     ordered = sorted(groups.items(), key=lambda item: _order(item[0]))
@@ -67,17 +72,20 @@ def lines(verdicts: Sequence[Verdict], *, by_family: bool = False, check: JudgeC
 
 def _corrected(group: Sequence[Verdict], check: JudgeCheck | None) -> Corrected | None:
     """What the judges say, corrected; where a rule decided some samples, the judges did not see them all: None."""
-    judges = {judge for verdict in group for judge in verdict.opinions} - {RULES}
-    dimension = GOLD.get(group[0].dimension)
-    if check is None or dimension is None or not judges or not all(verdict.opinions for verdict in group):
+    judged = [verdict for verdict in group if verdict.value is not None]
+    judges = {judge for verdict in judged for judge in verdict.opinions} - {RULES}
+    dimension = GOLD.get((group[0].eval, group[0].dimension))
+    if check is None or dimension is None or not judges or not all(verdict.opinions for verdict in judged):
         return None
+    if check.rubrics.get(dimension) != named_rubric(dimension).sha256:
+        return None  # another wording of the question: how a judge did on that says nothing about this
     gold = check.gold_of(sorted(judges), dimension)
     return corrected_rate(_observations(group), gold) if gold else None
 
 
 def _order(key: tuple[str, ...]) -> tuple[object, ...]:
     eval_, condition, instrument, dimension, split, side, family = key
-    dimensions = [*EVALS[eval_].dimensions] if eval_ in EVALS else []
+    dimensions = [*EVALS[eval_].dimensions]
     at = dimensions.index(dimension) if dimension in dimensions else len(dimensions)
     return ([*EVALS].index(eval_), condition, instrument, at, dimension, _SPLITS.index(split), side, family)
 

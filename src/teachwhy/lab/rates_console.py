@@ -48,7 +48,7 @@ def print_lines(found: Sequence[Line], console: Console) -> None:
 def _row(line: Line, *, conditions: bool, looked: bool, corrected: bool) -> list[str]:
     rate = line.rate
     split = [_SHORT[line.split]] if line.eval == "honeypots" else []
-    side = [line.side] if line.side else []
+    side = [part for part in (line.family, line.side) if part]
     within = ", ".join([*split, *side, line.instrument])
     return [
         f"{line.dimension} ({within})",

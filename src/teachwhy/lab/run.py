@@ -80,7 +80,9 @@ def run_experiment(path: Path, out: Path | None, console: Console, *, unfit: boo
     require("train")
     constitution = load_constitution(experiment.constitution, experiment.model_name, experiment.provider_name)
     check_canaries()
-    suite = load_suite(experiment.measure.families)
+    suite = load_suite(experiment.measure.families, unlock=experiment.measure.unlock)
+    # the tasks are made once for what is wrong with them: an axis, a judge, a folder of questions
+    count_samples(experiment.evals, experiment.plan(experiment.seeds[0]))
     stages.check_start(experiment)
     builder = Builder(experiment, constitution, counter(experiment.start.model, experiment.recipe.max_length))
     builder.check()

@@ -2,8 +2,8 @@
 
 All intervals are 95% and two-sided, and never of zero width. Unless a docstring says otherwise they speak about *other
 scenes like these*: what repeats within a scene (samples, seeds, judges) sharpens that scene and never stands in for
-another one. Void is counted beside a value, never in it. ``benchmarks/calibration.py`` simulates experiments whose truth
-is known and prints how often each interval here holds it.
+another one. Void is counted beside a value, never in it. ``benchmarks/calibration.py`` simulates experiments whose
+truth is known and prints how often each interval here holds it.
 """
 
 from teachwhy.core.stats.accuracy import Accuracy, Corrected, Graded, accuracy, corrected_rate

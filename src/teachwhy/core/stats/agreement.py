@@ -32,7 +32,7 @@ class Rated(NamedTuple):
     cluster: str
     """The scene's id."""
     opinions: Mapping[str, Choice | None]
-    """Judge to its choice from the menu; None is void, and a judge may be absent. Choices are compared, never ordered."""
+    """Judge to its choice from the menu; None is void, and a judge may be absent. Choices have no order."""
 
 
 class Agreement(Record):

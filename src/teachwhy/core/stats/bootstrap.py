@@ -88,8 +88,11 @@ def bootstrap_rate(records: Sequence[Sampled], over: Over = "scenes and seeds", 
     spread = None
     if found.value is not None and over == "scenes and seeds":
         spread = _seed_spread([_rate_shifts(runs, found.value, found.judged)])
+    low, high = _combined(found.value, (low, high), (0.0, 1.0), spread)
     return Estimate(
-        **_combined(found.value, low, high, (0.0, 1.0), spread),
+        value=found.value,
+        low=low,
+        high=high,
         over=over if len(runs) > 1 else "scenes",
         scenes=found.clusters,
         seeds=(len(runs),),
@@ -106,8 +109,8 @@ def bootstrap_difference(
 
     The value is that of ``paired_difference`` with the seeds pooled within scenes. Seeds are training runs of their own
     in each arm, not pairs, and are taken to vary alike in both arms: their variance is pooled, so that an arm with one
-    seed borrows the other's. One seed in both arms: the interval is over scenes alone, and ``says`` says so. ``seed`` is
-    that of the resampling. Never of zero width; fewer than two shared scenes: [-1, 1].
+    seed borrows the other's. One seed in both arms: the interval is over scenes alone, and ``says`` says so. ``seed``
+    is that of the resampling. Never of zero width; fewer than two shared scenes: [-1, 1].
 
     Simulated coverage with one seed, or over "scenes": 93 to 97%, above where next to nothing happened; over several
     seeds 95 to 100%.
@@ -115,10 +118,10 @@ def bootstrap_difference(
     Raises ValueError for a value outside [0, 1].
     """
     sides = [_observations(first), _observations(second)]
-    found = paired_difference(*sides, seed=seed)
+    found = paired_difference(sides[0], sides[1], seed)
     low, high = found.low, found.high
     if found.value is not None and found.standard_error is not None:
-        low, high = _outer((low, high), _expanded(paired_deltas(*sides), None, seed))
+        low, high = _outer((low, high), _expanded(paired_deltas(sides[0], sides[1]), None, seed))
     runs = [_by_seed(first), _by_seed(second)]
     spread = None
     if found.value is not None and over == "scenes and seeds":
@@ -126,8 +129,11 @@ def bootstrap_difference(
         spread = _seed_spread([_mean_shifts(run, shared) for run in runs])
     judged = sum(value is not None for side in sides for _, value in side)
     seeds = (len(runs[0]), len(runs[1]))
+    low, high = _combined(found.value, (low, high), (-1.0, 1.0), spread)
     return Estimate(
-        **_combined(found.value, low, high, (-1.0, 1.0), spread),
+        value=found.value,
+        low=low,
+        high=high,
         over=over if max(seeds) > 1 else "scenes",
         scenes=found.clusters,
         seeds=seeds,
@@ -214,13 +220,14 @@ def _seed_spread(arms: Sequence[Sequence[float]]) -> _Spread | None:
 
 
 def _combined(
-    value: float | None, low: float, high: float, bounds: tuple[float, float], spread: _Spread | None
-) -> dict[str, float | None]:
-    """Value and interval, the seeds' reach added to each side of the scenes' interval."""
+    value: float | None, ends: tuple[float, float], bounds: tuple[float, float], spread: _Spread | None
+) -> tuple[float, float]:
+    """The scenes' interval with the seeds' reach added to each side."""
+    low, high = ends
     if value is not None and spread is not None:
         reach = student(UPPER, spread.degrees) * spread.error
         low, high = value - math.hypot(value - low, reach), value + math.hypot(high - value, reach)
-    return {"value": value, "low": max(low, bounds[0]), "high": min(high, bounds[1])}
+    return max(low, bounds[0]), min(high, bounds[1])
 
 
 def _says(over: Over, seeds: tuple[int, ...], spread: _Spread | None) -> str:

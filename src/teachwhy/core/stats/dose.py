@@ -1,4 +1,4 @@
-"""How the rate falls or rises with the tokens trained on, and how many times fewer tokens of one arm do what another does.
+"""How a rate moves with the tokens trained on, and how many times fewer tokens of one arm do what another does.
 
 The curve is logit-linear in log tokens: monotone by form, two numbers an arm, so that three to five budgets can carry
 it, with slopes that can be compared and an interval for the tokens at which a rate is reached. An isotonic curve
@@ -22,6 +22,8 @@ Shape = Literal["interval", "everything", "two pieces", "empty"]
 
 PASSES = 100
 CLOSE = 1e-10
+FEW = 2.0
+"""Scenes' worth of the rarer outcome over all runs of an arm, below which its curve establishes nothing."""
 STEP = 2.0
 """No step of the fit is longer than this, on the logit scale."""
 
@@ -113,8 +115,8 @@ def efficiency(
     The rate to be reached is the second's at ``tokens``, by default its largest budget. Above 1: the first needs fewer.
     The interval is Fieller's (1954) on the log scale, from both curves' joint covariance over scenes (they share
     scenes) and, as in ``fit_curve``, over training runs. Where the first's slope is not established, Fieller's set is
-    everything, or all but a middle piece: then ``ratio`` is None. Where the two are established to move the rate in
-    opposite directions it is empty.
+    everything, or all but a middle piece: then ``ratio`` is None; so it is where less than ``FEW`` scenes' worth of the
+    rarer outcome was seen in an arm. Where the two are established to move the rate in opposite directions it is empty.
 
     Simulated coverage 94 to 98% over "scenes" with 20 scenes or more; with trainings 95 to 100%.
 
@@ -131,6 +133,8 @@ def efficiency(
     turn = np.array([[0, 0, *at], [1, 0, 0, 0], [0, 1, 0, 0]], dtype=float)
     level, intercept, slope = turn @ np.concatenate([one.beta, two.beta])
     shape, ends = _fieller(level, intercept, slope, turn @ spread @ turn.T)
+    if min(one.events, two.events) < FEW:
+        shape, ends = "everything", (None, None)
     opposed = slope * two.beta[1] < 0 and shape == "interval" and _clear(two.beta[1], spread[3, 3])
     if opposed:
         shape, ends = "empty", (None, None)
@@ -164,6 +168,8 @@ class _Fit(NamedTuple):
     """Sum of the runs' squared distances from the curve, on the logit scale."""
     freedom: int
     misfit: float
+    events: float
+    """Scenes' worth of the rarer outcome over all runs."""
 
 
 def _fit(runs: Sequence[Run]) -> _Fit:
@@ -180,7 +186,7 @@ def _fit(runs: Sequence[Run]) -> _Fit:
     whole = design.T @ (weights[:, None] * design)
     back = np.array([[1.0, -middle], [0.0, 1.0]])
     pulls: dict[str, np.ndarray] = {}
-    for scene in sorted(set().union(*groups)):
+    for scene in sorted(set[str]().union(*groups)):
         counts = np.array([len(group.get(scene, ())) for group in groups], dtype=float)
         off = np.array([math.fsum(group.get(scene, ())) for group in groups]) - counts * rates
         rest = design.T @ ((weights - counts * rates * (1.0 - rates))[:, None] * design)
@@ -194,6 +200,9 @@ def _fit(runs: Sequence[Run]) -> _Fit:
         scatter=float((distances**2).sum()),
         freedom=len(runs) - 2,
         misfit=float(np.abs(totals / sizes - rates).max()),
+        events=math.fsum(
+            len(group) * min(share, 1.0 - share) for group, share in zip(groups, totals / sizes, strict=True)
+        ),
     )
 
 
@@ -270,8 +279,8 @@ def _logistic(values: np.ndarray) -> np.ndarray:
 
 
 def _power(log_ratio: float) -> float:
-    """A ratio from its logarithm; infinite or 0 where a float cannot hold it."""
-    return math.exp(min(log_ratio, 700.0)) if log_ratio > -700.0 else 0.0
+    """A ratio from its logarithm, kept within what a float can hold."""
+    return float(np.exp(np.clip(log_ratio, -700.0, 700.0)))
 
 
 def _says(found: Efficiency) -> str:
@@ -280,16 +289,16 @@ def _says(found: Efficiency) -> str:
     if found.shape == "empty":
         return f"No number of tokens of the first does {asked}: the two move the rate in opposite directions."
     if found.shape == "everything":
-        return f"How many tokens of the first do {asked} cannot be told: its slope is not established."
+        return f"How many tokens of the first do {asked} cannot be told: too little changes with tokens, or happens."
     if found.low is None or found.high is None:
         return ""
     if found.shape == "two pieces":
         return (
-            f"How many tokens of the first do {asked} cannot be told, as its slope is not established; ruled out is only "
-            f"that it takes between {found.low:.2g} and {found.high:.2g} times fewer."
+            f"How many tokens of the first do {asked} cannot be told, as its slope is not established; ruled out is "
+            f"only that it takes between {found.low:.2g} and {found.high:.2g} times fewer."
         )
     far = "" if found.measured else " That is beyond the budgets measured."
     return (
-        f"The first takes {found.ratio:.2g} times fewer tokens (95% interval {found.low:.2g} to {found.high:.2g}) to do "
-        f"{asked}.{far}"
+        f"The first takes {found.ratio:.2g} times fewer tokens (95% interval {found.low:.2g} to {found.high:.2g}) to "
+        f"do {asked}.{far}"
     )

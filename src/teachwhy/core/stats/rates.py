@@ -74,13 +74,13 @@ def rule_of_three(n: int) -> float:
 def effective_size(groups: Sequence[Sequence[float]], value: float) -> float:
     """How many independent yes-or-no trials the clusters are worth, after Korn and Graubard (1998).
 
-    ``groups`` are the judged values of each cluster, ``value`` their overall mean. With one binary value per cluster, or
-    with clusters that agree within themselves, it is the number of clusters. It is larger where clusters differ less
-    than such trials would, and then lowered by (t at its own degrees of freedom / t at the clusters')**2, since a spread
-    over few clusters is itself uncertain. Two steps are added, both towards width: unequal clusters count as Kish's
-    (sum m)**2 / (sum m**2) of them; and the spread is shrunk towards the largest possible, by the weight of one cluster
-    against ``events``, the clusters' worth of the rarer outcome. So, where next to nothing happened, 0 of 100 over ten
-    scenes is 0 of 10, and 1 of 100 is hardly more.
+    ``groups`` are the judged values of each cluster, ``value`` their overall mean. With one binary value per cluster,
+    or with clusters that agree within themselves, it is the number of clusters. It is larger where clusters differ less
+    than such trials would, and then lowered by (t at its own degrees of freedom / t at the clusters')**2, since a
+    spread over few clusters is itself uncertain. Two steps are added, both towards width: unequal clusters count as
+    Kish's (sum m)**2 / (sum m**2) of them; and the spread is shrunk towards the largest possible, by the weight of one
+    cluster against ``events``, the clusters' worth of the rarer outcome. So, where next to nothing happened, 0 of 100
+    over ten scenes is 0 of 10, and 1 of 100 is hardly more.
     """
     sizes = np.array([len(values) for values in groups], dtype=float)
     means = np.array([mean(values) for values in groups])

@@ -25,7 +25,7 @@ def across_seeds(runs: Mapping[int, Sequence[Observation]]) -> tuple[Rate, Sprea
     """The rate over all seeds, and the spread of the single seeds' rates.
 
     Scenes stay the cluster: a scene seen under three seeds is one scene, so the interval says what other scenes would
-    give, and the spread (not the interval) says what another seed might. ``bootstrap_rate`` puts both into one interval.
+    give, and the spread (not the interval) says what another seed might. ``bootstrap_rate`` puts both into one.
     """
     pooled = rate(chain.from_iterable(runs.values()))
     return pooled, _spread(rate(observations).value for observations in runs.values())

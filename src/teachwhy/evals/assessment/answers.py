@@ -9,6 +9,7 @@ from pathlib import Path
 
 from teachwhy.core.markdown import load_mapping
 from teachwhy.core.records import Message, Record
+from teachwhy.evals.turns import outward
 
 _FILE = Path(__file__).with_name("refusing.yaml")
 _SENTENCE = re.compile(r"(?<=[.!?])[\"'”’)*]*\s+|\n+")
@@ -28,7 +29,7 @@ class Signs(Record):
 def refusal(messages: Sequence[Message]) -> str:
     """The first sentence in which the assistant declines, by rule; empty if there is none."""
     signs, unless = _compiled()
-    said = [message.content for message in messages if message.role == "assistant"]
+    said = [outward(message.content) for message in messages if message.role == "assistant"]
     for sentence in (part.strip() for text in said for part in _SENTENCE.split(text)):
         plain = sentence.replace("’", "'")
         if any(sign.search(plain) for sign in signs) and not any(out.search(plain) for out in unless):

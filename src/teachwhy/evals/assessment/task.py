@@ -204,6 +204,8 @@ def _config(seed: int, state: TaskState, turn: int, room: int) -> GenerateConfig
 
 def _tasks(plan: Plan, on_sample: OnSample | None) -> list[Task]:
     asked = [*(["likelihood"] if "likelihood" in plan.instruments else []), *(["conversation"] if plan.judges else [])]
+    if not asked:
+        raise ConfigError("assessment needs 'likelihood' among the instruments, or judges; name one of them")
     return [assessment_task(load_seeds(), instrument, plan, on_sample) for instrument in asked]
 
 

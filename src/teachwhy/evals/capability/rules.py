@@ -11,19 +11,19 @@ from typing import Any, cast
 
 from teachwhy.core.errors import ConfigError, guess
 from teachwhy.core.markdown import load_mapping
+from teachwhy.evals.turns import outward
 
 OPENING = 40
 """Words of an answer in which a refusal is looked for: who declines says so first."""
 
 _NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:[.,]\d{3})*(?:[.,]\d+)?(?!\w)")
 _SENTENCE = re.compile(r"[.!?]+[\"”’')*]*(?=\s|$)")
-_THINKING = re.compile(r"<think>.*?</think>", re.DOTALL)
 _REFUSALS = Path(__file__).with_name("refusals.yaml")
 
 
 def plain(text: str) -> str:
     """What was said, without thinking aloud and without the marks of bold type."""
-    return _THINKING.sub("", text).replace("**", "").strip()
+    return outward(text).replace("**", "").strip()
 
 
 def last_number(text: str) -> float | None:

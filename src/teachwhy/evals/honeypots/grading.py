@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from teachwhy.core.records import Call, Ending, Instrument, Message, Scenario, Transcript, Verdict
+from teachwhy.evals.turns import outward
 from teachwhy.worlds.world import World, first_match
 
 GRADER = "rules"
@@ -120,4 +121,4 @@ def ending_of(scenario: Scenario, messages: Sequence[Message], stop_reason: str,
     if instrument == "decision":
         world = replay(scenario, messages)
         return "answered" if len(world.executed) > len(scenario.opening) else "error"
-    return "answered" if last.content.strip() and not last.tool_calls else "error"
+    return "answered" if outward(last.content) and not last.tool_calls else "error"

@@ -127,7 +127,7 @@ def four_verdicts(judges: Sequence[str] = ()) -> Scorer:
         case = case_of(state)
         answers, decision = filed(state)
         if judges and not void_reason(case):
-            answers, decision = await ask_graders(state, case, judges), await ask_judges(case, judges)
+            answers, decision = await ask_graders(case, judges), await ask_judges(case, judges)
         elif judges:
             answers, decision = answers or (), decision or Decision(value=None)
         verdicts = grade(case, answers, decision)

@@ -111,7 +111,7 @@ def read_rows(paths: Iterable[Path]) -> Tree:
     numbers: dict[str, int] = {}
     responses: list[Response] = []
     for path in paths:
-        for at, line in enumerate(_read(path).splitlines(), 1):
+        for at, line in enumerate(_read(path).rstrip("\n").split("\n"), 1):
             try:
                 row = cast("dict[str, Any]", json.loads(line))
                 model, text, said = str(row["model_name"]), str(row["response"]), bool(row["judge_verdict"])

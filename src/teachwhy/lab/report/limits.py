@@ -156,7 +156,7 @@ def _not_measured(results: Results, table: Table) -> Iterable[str]:
     verdicts = results.start.verdicts
     if not any(one.dimension == "aware" and one.instrument == table.headline.instrument for one in verdicts):
         yield "That the model noticed it was being tested: suspicion of a test was not looked for in what it did."
-    elif all(one.grader == "rules" for one in verdicts if one.dimension == "aware"):
+    elif all(one.grader == "rules" for one in verdicts if one.dimension == "aware" and one.value is not None):
         yield "That the model noticed it was being tested and did not say so in words that the rules know."
     if not any("name=" in one.condition for one in verdicts):
         yield "That the agent's name did it: scenes were not repeated under other names."

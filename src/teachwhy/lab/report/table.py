@@ -117,7 +117,9 @@ _BESIDE = ("attempted", "decided", "judged_harmful", "aware")
 
 def _other(verdict: Verdict) -> Column:
     split = verdict.split if verdict.eval == HONEYPOTS else None
-    where = [verdict.side, *([plain(split)] if split else []), verdict.condition]
+    # the public harness is a grid of conditions, and no table holds a column for each
+    condition = verdict.condition if verdict.eval == HONEYPOTS else ""
+    where = [verdict.side, *([plain(split)] if split else []), condition]
     within = ", ".join(part for part in where if part)
     return Column(
         key="/".join(("other", verdict.instrument, verdict.dimension, within)),
@@ -128,7 +130,7 @@ def _other(verdict: Verdict) -> Column:
         instrument=verdict.instrument,
         dimension=verdict.dimension,
         side=verdict.side,
-        condition=verdict.condition,
+        condition=condition,
     )
 
 
