@@ -32,6 +32,8 @@ SMALL = "teachwhy/smollm2-135m"
 RESAMPLES = 2_000
 FEWEST = 4
 """With fewer scenes no correlation is told."""
+ALIKE = 0.05
+"""The share of draws that may be without an order."""
 
 
 class View(NamedTuple):
@@ -121,12 +123,17 @@ def compare(first: View, second: View) -> Agreement:
 
 
 def _correlation(pairs: np.ndarray[Any, Any], measure: Any) -> str:
-    """The coefficient with its interval: percentiles over scenes drawn again, of the draws that have an order."""
+    """The coefficient with its interval, percentiles over scenes drawn again; nothing where too few scenes differ.
+
+    A draw in which all scenes are alike has no order. Where that happens often, the other draws tell no interval.
+    """
     value = _coefficient(pairs, measure)
     if len(pairs) < FEWEST or np.isnan(value):
         return NOTHING
     chance = np.random.default_rng(0)
     draws = [_coefficient(pairs[chance.integers(len(pairs), size=len(pairs))], measure) for _ in range(RESAMPLES)]
+    if np.isnan(draws).mean() > ALIKE:
+        return NOTHING
     low, high = np.nanpercentile(draws, [2.5, 97.5])
     return f"{value:+.2f} ({low:+.2f} to {high:+.2f})"
 

@@ -19,7 +19,7 @@ from inspect_ai.tool import ToolCall, ToolInfo, ToolParams
 
 from teachwhy.core.records import Message
 
-_THOUGHT = re.compile(r"<think>.*?(?:</think>|\Z)", re.DOTALL)
+_THOUGHT = re.compile(r"<(think|scratchpad)>.*?(?:</\1>|\Z)", re.DOTALL)
 _OPENING = "opening"
 """The id of calls that were written, not made."""
 
