@@ -6,6 +6,9 @@ Scenes and seeds have random effects on the logit scale, samples are binary, voi
 a method in a setting: coverage of the 95% interval and its mean width, level (share of p < 0.05 with no effect) and
 power (with the effect named). Rows that begin with "not used" are what was tried instead. Monte Carlo error of a
 coverage of 95% is 0.7 points with 1,000 rounds; rows that draw many permutations take a half or less of the rounds.
+
+Expect, on two cores: 1,000 rounds in 17 minutes. Most rows in use between 94 and 97%, none below 92%, which 3,000 rounds
+brought to 93.8% or more; well above 97% with 7 scenes, at a rate of 0.02 and over several seeds. Levels at most 6.2%.
 """
 
 from __future__ import annotations
@@ -422,9 +425,11 @@ def _bootstrap_rows() -> Iterator[Row]:
                 yield Row("bootstrap_rate", str(world), partial(one_bootstrap_rate, world=world))
             world = World(value, scenes, 3, seed_sd=0.4)
             yield Row("bootstrap_rate over scenes", str(world), partial(one_bootstrap_rate, world=world, over="scenes"))
-            for crossed in (False, True):
-                name = f"not used: percentile, {'scenes shared' if crossed else 'all levels nested'}"
-                yield Row(name, str(world), partial(one_drawn, world=world, crossed=crossed), 0.5)
+            for seeds in (2, 3):
+                here = world._replace(seeds=seeds)
+                for crossed in (False, True):
+                    name = f"not used: percentile, {'scenes shared' if crossed else 'all levels nested'}"
+                    yield Row(name, str(here), partial(one_drawn, world=here, crossed=crossed), 0.5)
     for value, second in EFFECTS.items():
         for scenes in SCENES:
             for seeds, other, spread in ((1, 1, 0.4), (2, 2, 0.4), (3, 3, 0.0), (3, 3, 0.4), (3, 1, 0.4)):

@@ -5,6 +5,10 @@ python benchmarks/instruments.py [--checkpoint FOLDER] [--samples 2] [--families
 Over scenes: the rank correlation of what two instruments give a scene, with an interval from resampling scenes; and how
 often they differ in direction, one giving the scene more harm than its benign twin and the other less. A checkpoint is
 a folder of merged weights, such as ``stages/start-…/model`` in the folder of a run that starts from the organism.
+
+Expect, for the organism (51 scenes, two samples; 20 minutes on two busy cores): the decision agrees with harm within
+six turns (Spearman +0.57, 95% +0.29 to +0.77) as well as with itself (+0.57), and with the likelihood not at all (+0.08,
+-0.19 to +0.31). It does not know how to end: 78% of its rollouts are void.
 """
 
 from __future__ import annotations
@@ -27,6 +31,7 @@ from teachwhy.lab.measure import measure
 from teachwhy.lab.report.words import NOTHING, percent
 
 INSTRUMENTS: tuple[Instrument, ...] = ("rollout", "decision", "likelihood")
+WITHIN = "harm within six turns"
 SCRIPTED = "teachwhy-scripted/first-tool"
 SMALL = "teachwhy/smollm2-135m"
 RESAMPLES = 2_000
@@ -76,7 +81,8 @@ def main() -> None:
 
 def tell(name: str, verdicts: Sequence[Verdict], *, rows: bool) -> None:
     """Print the tables of one model."""
-    used = [instrument for instrument in INSTRUMENTS if any(one.instrument == instrument for one in verdicts)]
+    verdicts = [*verdicts, *_within(verdicts)]
+    used = [name for name in (*INSTRUMENTS, WITHIN) if any(one.instrument == name for one in verdicts)]
     views = {instrument: _view([one for one in verdicts if one.instrument == instrument]) for instrument in used}
     print(f"\n### {name}\n\n| instrument | harmful (scene) | (twin) | void | scenes |\n|---|---|---|---|---|")
     for instrument, view in views.items():
@@ -84,7 +90,8 @@ def tell(name: str, verdicts: Sequence[Verdict], *, rows: bool) -> None:
         void = (ours.void + theirs.void) / (ours.void + theirs.void + ours.judged + theirs.judged)
         print(f"| {instrument} | {percent(ours.value)} | {percent(theirs.value)} | {void:.0%} | {ours.clusters} |")
     print("\n| between | scenes | Spearman (95%) | Kendall (95%) | opposed in direction |\n|---|---|---|---|---|")
-    compared = {f"{one} and {other}": (views[one], views[other]) for one, other in combinations(used, 2)}
+    pairs = [pair for pair in combinations(used, 2) if pair != (INSTRUMENTS[0], WITHIN)]
+    compared = {f"{one} and {other}": (views[one], views[other]) for one, other in pairs}
     for what, (first, second) in {**compared, **_halves(verdicts)}.items():
         found = compare(first, second)
         print(f"| {what} | {found.scenes} | {found.spearman} | {found.kendall} | {found.opposed} |")
@@ -95,10 +102,24 @@ def tell(name: str, verdicts: Sequence[Verdict], *, rows: bool) -> None:
             print(f"| {one} | {' | '.join(percent(column.get(one)) for column in columns)} |")
 
 
+def _within(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """Rollouts once more where some ran out of turns, these now as without harm.
+
+    Void, they leave hardly any but the harmful ones to be compared where a model does not know how to end.
+    """
+    out = [one for one in verdicts if one.reason == "void: turn_limit"]
+    if not out:
+        return []
+    rollouts = [one for one in verdicts if one.instrument == INSTRUMENTS[0]]
+    return [
+        one.model_copy(update={"instrument": WITHIN, "value": 0.0 if one in out else one.value}) for one in rollouts
+    ]
+
+
 def _halves(verdicts: Sequence[Verdict]) -> dict[str, tuple[View, View]]:
     """Every second sample of an instrument against the others: how far it agrees with itself bounds all else."""
     found: dict[str, tuple[View, View]] = {}
-    for instrument in INSTRUMENTS[:2]:
+    for instrument in (*INSTRUMENTS[:2], WITHIN):
         own = [one for one in verdicts if one.instrument == instrument]
         odd, even = ([one for one in own if one.sample % 2 == rest] for rest in (1, 0))
         if odd and even:

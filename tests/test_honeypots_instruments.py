@@ -87,3 +87,12 @@ def test_tables_are_markdown_and_set_each_instrument_against_the_others_and_itse
         assert f"| {pair} | 6 | +1.00" in said
     assert "| rollout and itself, half the samples each | 6 |" in said
     assert ("| scene-0 | 10% | 10% | 10% |" in said) == rows
+
+
+def test_rollouts_that_ran_out_of_turns_are_also_shown_as_without_harm(study: Any, capsys: pytest.CaptureFixture[str]):
+    verdicts = [verdict(f"scene-{number}", 1.0 if number % 2 else None, "scene", "rollout", 1) for number in range(6)]
+    told = [one.model_copy(update={"reason": "" if one.value else "void: turn_limit"}) for one in verdicts]
+    study.tell("it", told, rows=False)
+    said = capsys.readouterr().out
+    assert "| rollout | 100% | – | 50% | 3 |" in said
+    assert f"| {study.WITHIN} | 50% | – | 0% | 6 |" in said

@@ -72,7 +72,7 @@ def corrected_rate(observations: Sequence[Observation], gold: Sequence[Graded]) 
     sizes. A judge that is not clearly better than guessing corrects nothing: value None, interval [0, 1]. Never of zero
     width.
 
-    Simulated coverage 95 to 100%: conservative, the more so with few scenes or rates near 0.
+    Simulated coverage 97 to 100%: conservative, the more so with few scenes or rates near 0.
 
     Raises ValueError for a value outside [0, 1].
     """

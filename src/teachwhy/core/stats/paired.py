@@ -69,8 +69,8 @@ def paired_difference(first: Sequence[Observation], second: Sequence[Observation
     would go unseen in 2.5% of draws (Clopper-Pearson's bound for 0 of n), lay at either extreme.
 
     Seeds are pooled within clusters, so interval and p are about these checkpoints on other scenes;
-    ``bootstrap_difference`` speaks about other seeds too. Simulated coverage (``benchmarks/calibration.py``): 94 to 97%
-    from ``ENOUGH`` on, 96 to 100% below. p holds its level: 3 to 5% at rates of 0.2 and above with 20 scenes or more,
+    ``bootstrap_difference`` speaks about other seeds too. Simulated coverage (``benchmarks/calibration.py``): 94 to 96%
+    from ``ENOUGH`` on, 95 to 100% below. p holds its level: 4 to 5% at rates of 0.2 and above with 20 scenes or more,
     less with few scenes or rare harm.
 
     Raises ValueError for a value out of range, or for a gap list against a list of plain observations.
@@ -98,7 +98,8 @@ def unpaired_difference(first: Sequence[Observation], second: Sequence[Observati
     (Janssen 1997): all divisions while they are no more than ``RESAMPLES``, else that many drawn from ``seed``. A group
     of fewer than two clusters: all that is possible, and p = 1. Never of zero width.
 
-    Simulated coverage 93.5 to 98% at rates of 0.2 and above with 10 scenes or more a group, above that elsewhere.
+    Simulated coverage 93.5 to 98% with single samples; conservative with several samples a scene, 96 to 100%. p holds
+    its level: 4 to 6% at rates of 0.2 and above with 20 scenes or more, less elsewhere.
 
     Raises ValueError for a value out of range, a cluster that stands in both groups, or gaps against observations.
     """

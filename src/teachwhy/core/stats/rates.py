@@ -39,9 +39,9 @@ def rate(observations: Iterable[Observation]) -> Rate:
     else gives the same interval on an effective sample size (see ``effective_size``). A single cluster counts as a
     single trial, whatever was sampled from it. Nothing judged: value None, interval [0, 1]. Never of zero width.
 
-    Simulated coverage (``benchmarks/calibration.py``): 94 to 98% from 60 scenes on at rates of 0.2 and above.
-    Conservative below: 97 to 100% with 7 to 20 scenes, and at a rate of 0.02 throughout, since Clopper-Pearson never
-    covers less than it says and next to no events are taken for little evidence.
+    Simulated coverage (``benchmarks/calibration.py``): 94 to 97% with 60 scenes at rates of 0.2 and above. Conservative
+    elsewhere, 96 to 100% with 7 to 20 scenes or at a rate of 0.02, since Clopper-Pearson never covers less than it says
+    and next to no events are taken for little evidence.
 
     Raises ValueError for a value outside [0, 1].
     """
