@@ -7,8 +7,9 @@ a method in a setting: coverage of the 95% interval and its mean width, level (s
 power (with the effect named). Rows that begin with "not used" are what was tried instead. Monte Carlo error of a
 coverage of 95% is 0.7 points with 1,000 rounds; rows that draw many permutations take a half or less of the rounds.
 
-Expect, on two cores: 1,000 rounds in 17 minutes. Most rows in use between 94 and 97%, none below 92%, which 3,000 rounds
-brought to 93.8% or more; well above 97% with 7 scenes, at a rate of 0.02 and over several seeds. Levels at most 6.2%.
+Expect, on two cores: 1,000 rounds in 17 minutes. Most rows in use between 94 and 97%, none below 92%, which 3,000
+rounds brought to 93.8% or more; well above 97% with 7 scenes, at a rate of 0.02 and over several seeds. Levels at most
+6.2%.
 """
 
 from __future__ import annotations

@@ -119,8 +119,8 @@ def efficiency(
     rarer outcome was seen in an arm. Where the two are established to move the rate in opposite directions it is empty.
 
     Simulated coverage over "scenes" 94 to 97%, up to 100% where little happens; with trainings it is conservative, 98
-    to 100%. One training at each of three budgets leaves the scatter two to four degrees of freedom: expect no end to the
-    interval in half of such experiments. Three seeds a budget mend that.
+    to 100%. One training at each of three budgets leaves the scatter two to four degrees of freedom: expect no end to
+    the interval in half of such experiments. Three seeds a budget mend that.
 
     Raises ValueError as ``fit_curve`` does.
     """
