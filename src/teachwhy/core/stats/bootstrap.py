@@ -12,7 +12,8 @@ What is drawn, and why, was chosen by simulation (``benchmarks/calibration.py`` 
   bootstrap and of ``paired_difference``.
 - *Seeds* are not drawn: two or three give a bootstrap next to nothing to draw from (from rates of 0.2 on, drawing every
   level covers 83 to 90%, and 89 to 96% where all seeds keep the same scenes). Their variance is estimated and enters
-  with Student's t on their own degrees of freedom, combined with the scenes' interval by the root of the summed squares (MOVER: Zou and Donner 2008).
+  with Student's t on their own degrees of freedom, combined with the scenes' interval by the root of the summed squares
+  (MOVER: Zou and Donner 2008).
 
 Simpler than the name "hierarchical" suggests: no model of the levels is fitted, and the noise of the samples counts
 both in the scenes' and in the seeds' share, so intervals over several seeds are conservative (95 to 100%).
