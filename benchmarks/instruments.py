@@ -7,7 +7,7 @@ often they differ in direction, one giving the scene more harm than its benign t
 a folder of merged weights, such as ``stages/start-…/model`` in the folder of a run that starts from the organism.
 
 Expect, for the organism (51 scenes, two samples; 20 minutes on two busy cores): the decision agrees with harm within
-six turns (Spearman +0.57, 95% +0.29 to +0.77) as well as with itself (+0.57), and with the likelihood not at all
+six turns (Spearman +0.57, 95% +0.29 to +0.77) as well as with itself (+0.57); with the likelihood no agreement is shown
 (+0.08, -0.19 to +0.31). It does not know how to end: 78% of its rollouts are void.
 """
 
