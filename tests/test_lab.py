@@ -96,10 +96,7 @@ def test_an_unfit_start_stops_the_run_before_anything_is_trained(
 
 
 def test_a_killed_run_ends_with_the_report_of_an_undisturbed_one(tmp_path: Path):
-    """Killed where there is nothing left to tidy up; while it lives, a second run is refused.
-
-    Each in a process of its own, as people run it: what else a test process holds would sit beside one of them alone.
-    """
+    """Killed where there is nothing left to tidy up; while it lives, a second run is refused."""
     out = tmp_path / "out"
     teachwhy = Path(sys.executable).with_name("teachwhy")
     command = [str(teachwhy), "run", str(write_experiment(tmp_path)), "--out", str(out), "--unfit"]
@@ -111,10 +108,8 @@ def test_a_killed_run_ends_with_the_report_of_an_undisturbed_one(tmp_path: Path)
         os.kill(process.pid, signal.SIGKILL)
         process.communicate()
     assert not (out / "report").exists(), "it was killed too late to tell anything"
-    subprocess.run(command, cwd=tmp_path, check=True, capture_output=True)
-    undisturbed = tmp_path / "undisturbed"
-    subprocess.run([*command[:4], str(undisturbed), "--unfit"], cwd=tmp_path, check=True, capture_output=True)
-    assert report(out) == report(undisturbed)
+    go(tmp_path, out)
+    assert report(out) == report(finished_run())
 
 
 def wait_for(there: Any, process: subprocess.Popen[bytes]) -> None:

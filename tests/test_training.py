@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from functools import cache
@@ -244,6 +245,13 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_undisturbed_one(tmp_path
     train(rows(8), tiny_model(), tmp_path / "broken", recipe, seed=0, progress=tell)
     assert told[0] == (2 * ((step - 1) // 2) + 1, 8), "it began anew"
     assert furthest(tmp_path / "whole", tmp_path / "broken") < EQUAL
+    whole, broken = (losses(tmp_path / name) for name in ("whole", "broken"))
+    assert len(broken) == 8
+    assert broken == pytest.approx(whole)
+
+
+def losses(out: Path) -> list[float]:
+    return [json.loads(line)["loss"] for line in (out / "metrics.jsonl").read_text(encoding="utf-8").splitlines()]
 
 
 def test_a_run_killed_while_it_saved_goes_on_from_the_save_before(tmp_path: Path):

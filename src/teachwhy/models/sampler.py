@@ -22,7 +22,7 @@ import openvino_genai as genai
 
 from teachwhy.core.errors import ModelError
 
-QUIET = 0.5
+QUIET = 0.3
 """Seconds without a new request after which those that have come are run."""
 
 

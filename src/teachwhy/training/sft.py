@@ -33,6 +33,9 @@ from teachwhy.models.weights import load_model, load_tokenizer, save_checkpoint
 from teachwhy.training.recipe import Recipe
 from teachwhy.training.tokens import IGNORED, encode, show_mask
 
+LAST_STEPS = 5
+"""Steps whose losses are told as the final one."""
+
 Progress = Callable[[int, int], None]
 """Called after every optimiser step with (steps done, steps in all)."""
 
@@ -48,7 +51,7 @@ class Trained(Record):
     steps: int
     """Optimiser steps."""
     final_loss: float
-    """Mean loss in nats a trained token over the last logged steps."""
+    """Mean loss in nats a trained token over the last steps, ``LAST_STEPS`` at most."""
 
 
 def train(
@@ -147,7 +150,7 @@ def _trainer(
         use_cpu=not torch.cuda.is_available(),
         gradient_checkpointing=False,
         train_sampling_strategy="group_by_length",
-        logging_steps=5,
+        logging_steps=1,  # a mean over several would forget, on resuming, the steps before the stop
         logging_nan_inf_filter=False,
         disable_tqdm=True,
         save_strategy="steps",
@@ -202,7 +205,8 @@ class _Tell(TrainerCallback):
 
 
 def _last_loss(history: Sequence[Mapping[str, Any]]) -> float:
-    return next((float(entry["loss"]) for entry in reversed(history) if "loss" in entry), math.nan)
+    losses = [float(entry["loss"]) for entry in history if "loss" in entry][-LAST_STEPS:]
+    return sum(losses) / len(losses) if losses else math.nan
 
 
 def _write_metrics(history: Sequence[Mapping[str, Any]], path: Path) -> None:
