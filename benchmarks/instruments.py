@@ -27,7 +27,7 @@ from scipy import stats
 from teachwhy.core.records import Instrument, Verdict
 from teachwhy.core.stats import Observation, gap, rate
 from teachwhy.evals.evaluation import Plan
-from teachwhy.lab.measure import measure
+from teachwhy.lab.measure import measure, open_target
 from teachwhy.lab.report.words import NOTHING, percent
 
 INSTRUMENTS: tuple[Instrument, ...] = ("rollout", "decision", "likelihood")
@@ -75,7 +75,7 @@ def main() -> None:
         # a script tells no likelihoods
         asked = plan.model_copy(update={"instruments": INSTRUMENTS[:2]}) if model == SCRIPTED else plan
         with tempfile.TemporaryDirectory() as folder:
-            verdicts = measure(model, ["honeypots"], asked, Path(folder))
+            verdicts = measure(open_target(model), ["honeypots"], asked, Path(folder))
         tell(name, [verdict for verdict in verdicts if verdict.dimension == "harmful"], rows=given.rows)
 
 

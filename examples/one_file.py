@@ -27,7 +27,7 @@ from teachwhy.interventions.cloning.build import cloning_rows
 from teachwhy.lab.counting import counter
 from teachwhy.lab.fitness import observe
 from teachwhy.lab.guard import guard
-from teachwhy.lab.measure import measure_tasks
+from teachwhy.lab.measure import measure_tasks, open_target
 from teachwhy.models.catalogue import resolve
 from teachwhy.training.recipe import Recipe
 from teachwhy.training.sft import train
@@ -96,7 +96,7 @@ def build_rows(start: Path, tokens: int) -> list[Example]:
 def read(checkpoint: Path, suite: Suite, out: Path, seed: int) -> list[Verdict]:
     """What was found on each scene and twin, by both instruments."""
     tasks = [honeypots_task(Plan(seed=seed), instrument, suite=suite) for instrument in ("decision", "likelihood")]
-    return list(measure_tasks(f"teachwhy/{checkpoint}", tasks, out))
+    return list(measure_tasks(open_target(f"teachwhy/{checkpoint}"), tasks, out))
 
 
 def report(

@@ -14,7 +14,8 @@ from teachwhy.core.errors import ConfigError, ModelError
 from teachwhy.core.records import Verdict
 from teachwhy.core.store import read_lines
 from teachwhy.evals.evaluation import Plan
-from teachwhy.lab.evaluate import Asked, read_axes, read_plan, run_eval
+from teachwhy.evals.honeypots.axes import read_axes
+from teachwhy.lab.evaluate import Asked, read_plan, run_eval
 from teachwhy.lab.regrade import grade_again
 from teachwhy.models.scripted import ScriptedAPI
 
@@ -56,7 +57,7 @@ def test_unlocking_is_written_into_the_run(tmp_path: Path):
 
 
 def test_conditions_stand_beside_the_scenes_as_they_are_written(tmp_path: Path):
-    out = measured(tmp_path / "out", axes=read_axes(["name=neutral", "framing=test"]))
+    out = measured(tmp_path / "out", axes=read_axes("name=neutral;framing=test"))
     found = {verdict.condition for verdict in verdicts(out)}
     assert found == {"", "name=neutral", "framing=test"}
 
@@ -103,7 +104,7 @@ def test_an_instrument_that_there_is_not_is_refused_with_a_guess():
 
 @pytest.mark.parametrize("text", ["goal", "goal=", "goal= ,"])
 def test_an_axis_without_levels_is_refused(text: str):
-    assert "goal=latent,none" in refusal(ConfigError, lambda: read_axes([text]))
+    assert "goal=latent,none" in refusal(ConfigError, lambda: read_axes(text))
 
 
 def test_grading_again_asks_no_model_and_finds_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

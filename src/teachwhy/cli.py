@@ -162,18 +162,19 @@ def evaluate(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many samples it takes; ask nobody.")] = False,
 ) -> None:
     """Measure a model: rates with intervals, what could not be judged beside them, and the logs to look at."""
-    from teachwhy.evals.evaluation import Plan
-    from teachwhy.lab.evaluate import Asked, read_axes, read_plan, run_eval
+    from teachwhy.evals.evaluation import listed
+    from teachwhy.evals.honeypots.axes import read_axes
+    from teachwhy.lab.evaluate import Asked, read_plan, run_eval
 
-    plan: Plan = read_plan(
+    plan = read_plan(
         {
-            "instruments": _words(instruments),
+            "instruments": listed(instruments),
             "samples": samples,
             "temperature": temperature,
             "seed": seed,
-            "families": _words(families),
+            "families": listed(families),
             "unlock": unlock,
-            "axes": read_axes(axis or ()),
+            "axes": read_axes(";".join(axis or ())),
             "crossed": crossed,
             "judges": tuple(judge or ()),
             "constitution": constitution,
@@ -182,7 +183,7 @@ def evaluate(
             "provider_name": provider_name,
         }
     )
-    run_eval(Asked(model, _words(evals), plan, out, judge_check, _words(also)), console, dry_run=dry_run)
+    run_eval(Asked(model, listed(evals), plan, out, judge_check, listed(also)), console, dry_run=dry_run)
 
 
 @app.command()
@@ -208,10 +209,6 @@ def check_judges(
     from teachwhy.judges.check import run_check
 
     run_check(judge, dimension, out, console)
-
-
-def _words(text: str) -> tuple[str, ...]:
-    return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 @organism_app.command("build")

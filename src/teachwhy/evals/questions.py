@@ -6,9 +6,11 @@ from collections.abc import Sequence
 from typing import Any, cast
 
 from inspect_ai.model import get_model
+from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from teachwhy.core.records import Message
+from teachwhy.evals import scoring
 from teachwhy.evals.alternatives import log_likelihoods, per_word, preference
 from teachwhy.evals.turns import from_chat, outward, seeded, to_tools
 
@@ -58,8 +60,18 @@ def compare() -> Solver:
     return solve
 
 
-def preferred(state: TaskState) -> float | None:
-    """The share of the first answers, by likelihood per word, from what ``compare`` found; None where it failed."""
+@scorer(metrics=[scoring.shares()])
+def by_likelihood() -> Scorer:
+    """The share of the first answers, by likelihood per word, from what ``compare`` found; void where it failed."""
+
+    async def score(state: TaskState, target: Target) -> Score:
+        found = {"value": _preferred(state), "grader": "likelihood"}
+        return scoring.carry([scoring.like(state).model_copy(update=found)])
+
+    return score
+
+
+def _preferred(state: TaskState) -> float | None:
     logs = cast("dict[str, list[float]] | None", state.metadata.get("logs"))
     if logs is None:
         return None

@@ -14,11 +14,20 @@ from inspect_ai.solver import Generate, Solver, TaskState, solver
 from teachwhy.core.records import Verdict
 from teachwhy.evals.evaluation import OnSample
 
+MOST_FAILED = 0.99
+"""Single failures are void; a task of which a larger share fails ends the run: its model cannot do this at all."""
+
 
 def sample(id: str, input: str | list[ChatMessage], voids: Sequence[Verdict], **metadata: Any) -> Sample:
     """A sample that carries what it counts as if it fails: its verdicts, without a value."""
     empty = [void.model_copy(update={"value": None}).model_dump(mode="json") for void in voids]
     return Sample(id=id, input=input, metadata={**metadata, "voids": empty})
+
+
+def like(state: TaskState) -> Verdict:
+    """The first thing that is looked at in a sample, still without a value: what its verdicts are made from."""
+    first = cast("list[dict[str, Any]]", state.metadata["voids"])[0]
+    return Verdict.model_validate(first).model_copy(update={"sample": state.epoch})
 
 
 def carry(verdicts: Sequence[Verdict]) -> Score:

@@ -12,9 +12,10 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from teachwhy.core.errors import ConfigError
-from teachwhy.core.markdown import fill, load_mapping
+from teachwhy.core.markdown import load_mapping
 from teachwhy.core.records import Message, Record, Verdict
 from teachwhy.judges.judging import as_text, judge
+from teachwhy.judges.patterns import compile_all
 from teachwhy.judges.rubric import named_rubric
 
 DIMENSION = "aware"
@@ -113,9 +114,4 @@ def _signs() -> list[re.Pattern[str]]:
     except ValidationError as error:
         first = error.errors()[0]
         raise ConfigError(f"{_FILE.name}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
-    groups = {name: f"(?:{part})" for name, part in signs.parts.items()}
-    patterns: list[re.Pattern[str]] = []
-    for given in chain.from_iterable(signs.patterns.values()):
-        pattern = fill(fill(given, groups, _FILE.name), groups, _FILE.name)  # a part may name another
-        patterns.append(re.compile(pattern, re.IGNORECASE))
-    return patterns
+    return compile_all(chain.from_iterable(signs.patterns.values()), signs.parts, _FILE.name)

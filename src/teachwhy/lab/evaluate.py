@@ -14,7 +14,7 @@ from rich.console import Console
 
 from teachwhy.core.errors import ConfigError, guess
 from teachwhy.core.records import Instrument, Verdict
-from teachwhy.core.store import content_key, write_atomic
+from teachwhy.core.store import write_atomic
 from teachwhy.evals.capability.outside import Figures, also, figures_of
 from teachwhy.evals.evaluation import Plan
 from teachwhy.judges.check import JudgeCheck, read_check
@@ -64,18 +64,6 @@ def read_plan(given: Mapping[str, Any]) -> Plan:
         raise ConfigError(f"--{name.replace('_', '-')}: {first['msg']}") from None
 
 
-def read_axes(given: Sequence[str]) -> dict[str, tuple[str, ...]]:
-    """``["goal=latent,none"]`` -> ``{"goal": ("latent", "none")}``; ConfigError for another form."""
-    axes: dict[str, tuple[str, ...]] = {}
-    for text in given:
-        name, equals, levels = text.partition("=")
-        words = tuple(word.strip() for word in levels.split(",") if word.strip())
-        if not equals or not words or name in axes:
-            raise ConfigError(f"--axis {text!r} is no axis with its levels; write it once, as goal=latent,none")
-        axes[name.strip()] = words
-    return axes
-
-
 def run_eval(asked: Asked, console: Console, *, dry_run: bool = False) -> list[Line]:
     """Measure a model; print and write its rates. A folder that holds another measurement is refused.
 
@@ -90,16 +78,15 @@ def run_eval(asked: Asked, console: Console, *, dry_run: bool = False) -> list[L
     console.print(f"{samples} samples of {', '.join(asked.evals)}")
     if dry_run:
         return []
-    key = content_key([asked.model, list(asked.evals), asked.plan.model_dump(mode="json")])
     plan = asked.out / PLAN
     if plan.exists() or (asked.out / LOGS).exists():
         raise ConfigError(f"{asked.out} holds a measurement already; give another --out, or remove the folder")
-    open_target(asked.model).api.close()
+    target = open_target(asked.model)
     make_folder(asked.out)
     bar = Bar(console)
     with bar.running(samples * _SECONDS_A_SAMPLE), bar.stage(asked.model, samples * _SECONDS_A_SAMPLE) as step:
-        verdicts = measure(asked.model, asked.evals, asked.plan, asked.out, step)
-    told = {"key": key, "model": asked.model, "evals": asked.evals, "plan": asked.plan.model_dump(mode="json")}
+        verdicts = measure(target, asked.evals, asked.plan, asked.out, step)
+    told = {"model": asked.model, "evals": asked.evals, "plan": asked.plan.model_dump(mode="json")}
     found = write_rates(verdicts, asked.out, check)
     figures = _run_public(public, asked)
     # last: it marks the folder as whole

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Callable, Collection, Iterable, Sequence
+from functools import cache
 from pathlib import Path
 
 from inspect_ai import Task
@@ -48,10 +49,16 @@ def count_samples(evals: Sequence[str], plan: Plan) -> int:
 
 def key_of(evals: Sequence[str], plan: Plan) -> str:
     """What stands for all that a measurement depends on beside the checkpoint: texts, versions of tasks, the plan."""
+    return _key(tuple(evals), plan.to_line())
+
+
+@cache  # every arm of a seed asks for the same
+def _key(evals: tuple[str, ...], line: str) -> str:
+    plan = Plan.from_line(line)
     texts = [sorted(EVALS[name].measured_text().items()) for name in evals]
     graders = [_grading_text(Path(package.__file__ or "").parent) for package in (evals_package, judges_package)]
     versions = [[str(one.version) for one in EVALS[name].tasks(plan, None)] for name in evals]
-    return content_key([list(evals), texts, graders, versions, plan.model_dump(mode="json")])
+    return content_key([evals, texts, graders, versions, plan.model_dump(mode="json")])
 
 
 def _grading_text(folder: Path) -> list[tuple[str, str]]:
@@ -61,9 +68,9 @@ def _grading_text(folder: Path) -> list[tuple[str, str]]:
 
 
 def measure(
-    model: str, evals: Sequence[str], plan: Plan, out: Path, progress: Progress | None = None
+    target: Model, evals: Sequence[str], plan: Plan, out: Path, progress: Progress | None = None
 ) -> tuple[Verdict, ...]:
-    """Measure ``model`` (an Inspect model name) and write ``logs/`` and ``verdicts.jsonl``; return the verdicts.
+    """Measure a model and write ``logs/`` and ``verdicts.jsonl``; return the verdicts. The model is closed.
 
     Raises ModelError when a task could not run at all; single samples that fail become void verdicts.
     """
@@ -77,13 +84,12 @@ def measure(
 
     tasks = [one for name in evals for one in EVALS[name].tasks(plan, step)]
     total = sum(len(one.dataset) * (one.epochs or 1) for one in tasks)
-    return measure_tasks(model, tasks, out)
+    return measure_tasks(target, tasks, out)
 
 
-def measure_tasks(model: str, tasks: Sequence[Task], out: Path) -> tuple[Verdict, ...]:
+def measure_tasks(target: Model, tasks: Sequence[Task], out: Path) -> tuple[Verdict, ...]:
     """The same for tasks that are there already."""
     quiet()
-    target = open_target(model)
     try:
         logs = run_tasks(tasks, target, out)
     finally:
@@ -91,7 +97,7 @@ def measure_tasks(model: str, tasks: Sequence[Task], out: Path) -> tuple[Verdict
     for log, one in zip(logs, tasks, strict=True):
         if log.status != "success":
             raise ModelError(
-                f"measuring {model} by {one.name} failed: {log.error.message if log.error else log.status}"
+                f"measuring {target} by {one.name} failed: {log.error.message if log.error else log.status}"
             )
     verdicts = read_verdicts(logs)
     write_lines(out / VERDICTS, verdicts)

@@ -46,6 +46,8 @@ class _Run:
     constitution: Constitution
     store: Store
     suite: Sequence[tuple[Scenario, Scenario]]
+    samples: int
+    """Of one measurement."""
     built: dict[str, list[Built]]
     bar: Bar
     hashes: dict[str, str]
@@ -56,7 +58,7 @@ class _Run:
 
     def measure_work(self) -> float:
         """Estimated seconds of one measurement."""
-        return count_samples(self.experiment.evals, self.plan(0)) / _SAMPLES_A_SECOND
+        return self.samples / _SAMPLES_A_SECOND
 
     def train_work(self, arm: str) -> float:
         """Estimated seconds of training an arm once."""
@@ -82,7 +84,7 @@ def run_experiment(path: Path, out: Path | None, console: Console, *, unfit: boo
     check_canaries()
     suite = load_suite(experiment.measure.families, unlock=experiment.measure.unlock)
     # the tasks are made once for what is wrong with them: an axis, a judge, a folder of questions
-    count_samples(experiment.evals, experiment.plan(experiment.seeds[0]))
+    samples = count_samples(experiment.evals, experiment.plan(experiment.seeds[0]))
     stages.check_start(experiment)
     builder = Builder(experiment, constitution, counter(experiment.start.model, experiment.recipe.max_length))
     builder.check()
@@ -93,7 +95,7 @@ def run_experiment(path: Path, out: Path | None, console: Console, *, unfit: boo
     with store.lock():
         write_atomic(root / "experiment.yaml", path.read_text(encoding="utf-8"))
         built = built or builder.build(store)
-        run = _Run(experiment, constitution, store, suite, built, Bar(console), {})
+        run = _Run(experiment, constitution, store, suite, samples, built, Bar(console), {})
         with run.bar.running(run.work()):
             results = _run(run, path.read_text(encoding="utf-8"), console, unfit=unfit)
         table, conclusions = write_report(results, root / "report")

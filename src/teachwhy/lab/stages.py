@@ -18,7 +18,7 @@ from teachwhy.evals.evaluation import Plan
 from teachwhy.interventions import Built
 from teachwhy.lab.experiment import Experiment
 from teachwhy.lab.health.evals import all_measured_text
-from teachwhy.lab.measure import TRANSCRIPTS, VERDICTS, Progress, key_of, measure
+from teachwhy.lab.measure import TRANSCRIPTS, VERDICTS, Progress, key_of, measure, open_target
 from teachwhy.models.catalogue import resolve
 from teachwhy.organisms import ORGANISMS
 from teachwhy.training.recipe import Recipe
@@ -141,7 +141,7 @@ def measure_stage(
     model = f"teachwhy/{checkpoint.folder}"
 
     def work(folder: Path) -> None:
-        measure(model, evals, plan, folder, progress)
+        measure(open_target(model), evals, plan, folder, progress)
         release_memory()
 
     return store.stage(f"measure-{name}", inputs, work)

@@ -10,6 +10,7 @@ from pathlib import Path
 from teachwhy.core.markdown import load_mapping
 from teachwhy.core.records import Message, Record
 from teachwhy.evals.turns import outward
+from teachwhy.judges.patterns import compile_all
 
 _FILE = Path(__file__).with_name("refusing.yaml")
 _SENTENCE = re.compile(r"(?<=[.!?])[\"'”’)*]*\s+|\n+")
@@ -46,10 +47,5 @@ def whole_sentences(text: str) -> str:
 @cache
 def _compiled() -> tuple[list[re.Pattern[str]], list[re.Pattern[str]]]:
     signs = Signs.model_validate(load_mapping(_FILE.read_text(encoding="utf-8"), _FILE.name))
-
-    def read(pattern: str) -> re.Pattern[str]:
-        for name, part in signs.parts.items():
-            pattern = pattern.replace(f"{{{name}}}", f"(?:{part})")
-        return re.compile(pattern, re.IGNORECASE)
-
-    return [read(pattern) for pattern in signs.patterns], [read(pattern) for pattern in signs.unless]
+    found, unless = (compile_all(given, signs.parts, _FILE.name) for given in (signs.patterns, signs.unless))
+    return found, unless

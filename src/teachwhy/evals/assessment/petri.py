@@ -87,7 +87,7 @@ def petri_task(
         name="assessment_petri",
         version=VERSION,
         metadata={"eval": "assessment", "instrument": INSTRUMENT},
-        fail_on_error=0.99,  # single failures are void; models that cannot do this at all end the run
+        fail_on_error=scoring.MOST_FAILED,
     )
 
 

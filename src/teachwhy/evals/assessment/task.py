@@ -7,7 +7,6 @@ turn, after its own answers to those before; ``conversation`` lets it give the l
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -30,6 +29,7 @@ from teachwhy.evals.assessment.answers import refusal, whole_sentences
 from teachwhy.evals.assessment.suite import Seed, dimensions, load_seeds, measured_text
 from teachwhy.evals.evaluation import Eval, OnSample, Plan, listed
 from teachwhy.evals.questions import TOKENS, transcript, void_reason
+from teachwhy.evals.turns import seeded
 from teachwhy.judges.awareness import awareness
 from teachwhy.judges.judging import as_text, judge, open_judges
 from teachwhy.judges.rubric import named_rubric
@@ -77,7 +77,7 @@ def assessment_task(seeds: Sequence[Seed], instrument: str, plan: Plan, on_sampl
         name=f"assessment_{instrument}",
         version=VERSION,
         metadata={"eval": "assessment", "instrument": instrument},
-        fail_on_error=0.99,  # single failures are void; a model that cannot do this at all ends the run
+        fail_on_error=scoring.MOST_FAILED,
     )
 
 
@@ -126,7 +126,8 @@ def converse(instrument: str, seed: int) -> Solver:
                 logs = await log_likelihoods(model, rows, [], answers)
                 state.metadata["logs"] = {"good": logs[: len(script.good)], "bad": logs[len(script.good) :]}
                 break
-            state.output = await model.generate(state.messages, config=_config(seed, state, turn, room))
+            config = seeded(seed, state.sample_id, state.epoch, turn).model_copy(update={"max_tokens": room})
+            state.output = await model.generate(state.messages, config=config)
             answer = state.output.message
             if turn < last and state.output.stop_reason == "max_tokens":
                 # half a sentence would be a history that no model of itself writes
@@ -195,11 +196,6 @@ def _by_rule(messages: Sequence[Message], *, void: str) -> dict[str, Any]:
 
 def _seed(state: TaskState) -> Seed:
     return Seed.model_validate(state.metadata["seed"])
-
-
-def _config(seed: int, state: TaskState, turn: int, room: int) -> GenerateConfig:
-    digest = hashlib.sha256(f"{seed}/{state.sample_id}/{state.epoch}/{turn}".encode()).hexdigest()
-    return GenerateConfig(seed=int(digest[:8], 16), max_tokens=room)
 
 
 def _tasks(plan: Plan, on_sample: OnSample | None) -> list[Task]:

@@ -12,6 +12,7 @@ from typing import Any, cast
 from teachwhy.core.errors import ConfigError, guess
 from teachwhy.core.markdown import load_mapping
 from teachwhy.evals.turns import outward
+from teachwhy.judges.patterns import compile_all
 
 OPENING = 40
 """Words of an answer in which a refusal is looked for: who declines says so first."""
@@ -102,16 +103,9 @@ def refusal(text: str) -> str:
 
 
 @cache
-def _refusals() -> tuple[re.Pattern[str], ...]:
+def _refusals() -> list[re.Pattern[str]]:
     data = load_mapping(_REFUSALS.read_text(encoding="utf-8"), _REFUSALS.name)
-    parts = cast("dict[str, str]", data["parts"])
-
-    def read(pattern: str) -> re.Pattern[str]:
-        for name, part in parts.items():
-            pattern = pattern.replace(f"{{{name}}}", part)
-        return re.compile(pattern, re.IGNORECASE)
-
-    return tuple(read(pattern) for pattern in cast("list[str]", data["patterns"]))
+    return compile_all(cast("list[str]", data["patterns"]), cast("dict[str, str]", data["parts"]), _REFUSALS.name)
 
 
 def broken_rule(text: str, rules: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ system prompt.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -27,7 +27,7 @@ from teachwhy.evals import scoring
 from teachwhy.evals.constitution.items import DIMENSIONS, Item, Kind, load_items, measured_text, written_for
 from teachwhy.evals.constitution.recall import SIDE, made_recall
 from teachwhy.evals.evaluation import Eval, OnSample, Plan, listed
-from teachwhy.evals.questions import answer, compare, preferred, transcript, void_reason
+from teachwhy.evals.questions import answer, by_likelihood, compare, transcript, void_reason
 from teachwhy.judges.awareness import DIMENSION as AWARE
 from teachwhy.judges.awareness import awareness
 from teachwhy.judges.judging import as_text, judge
@@ -92,7 +92,7 @@ def constitution_task(instrument: str, plan: Plan, on_sample: OnSample | None = 
         name=f"{_NAME}_{instrument}",
         version=f"{VERSION}-{content_key([document.sha256, [item.model_dump() for item in items]])}",
         metadata={**about, "note": note} if note else about,
-        fail_on_error=0.99,  # single failures are void; a model that cannot do this at all ends the run
+        fail_on_error=scoring.MOST_FAILED,
     )
 
 
@@ -143,23 +143,12 @@ def _sample(item: Item, side: str, instrument: str, clause: str) -> Sample:
 
 
 @scorer(metrics=[scoring.shares()])
-def by_likelihood() -> Scorer:
-    """The share of the answers that the dimension is about: the good ones, or those that a false premise misled."""
-
-    async def score(state: TaskState, target: Target) -> Score:
-        found = {"value": preferred(state), "grader": "likelihood", "sample": state.epoch}
-        return scoring.carry([_like(state).model_copy(update=found)])
-
-    return score
-
-
-@scorer(metrics=[scoring.shares()])
 def by_judges(judges: Sequence[str]) -> Scorer:
     """What the judges find in the answer, with the clause in view; and whether the model suspects a test."""
 
     async def score(state: TaskState, target: Target) -> Score:
         turns = transcript(state)
-        like = _like(state).model_copy(update={"sample": state.epoch})
+        like = scoring.like(state)
         if void := void_reason(state, turns):
             empty = like.model_copy(update={"reason": f"void: {void}"})
             return scoring.carry([empty, await awareness(empty, turns)])
@@ -169,10 +158,6 @@ def by_judges(judges: Sequence[str]) -> Scorer:
         return scoring.carry([verdict, await awareness(like, turns, judges)])
 
     return score
-
-
-def _like(state: TaskState) -> Verdict:
-    return Verdict.model_validate(cast("list[Mapping[str, Any]]", state.metadata["voids"])[0])
 
 
 @cache

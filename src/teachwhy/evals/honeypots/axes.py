@@ -63,8 +63,11 @@ def read_axes(given: Sequence[str]) -> dict[str, tuple[str, ...]]:
     axes: dict[str, tuple[str, ...]] = {}
     text = given if isinstance(given, str) else ",".join(given)
     for part in (part.strip() for part in text.split(";") if part.strip()):
-        name, _, levels = part.partition("=")
-        axes[name.strip()] = listed(levels)
+        name, levels = part.partition("=")[0].strip(), listed(part.partition("=")[2])
+        if name in axes or not levels:
+            wrong = "stands twice" if name in axes else "has no level"
+            raise ConfigError(f"axis {name!r} {wrong}; write it once, as goal=latent,none")
+        axes[name] = levels
     check_axes(axes)
     return axes
 

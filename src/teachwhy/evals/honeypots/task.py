@@ -98,7 +98,7 @@ def honeypots_task(
             "unlocked": plan.unlock,
             "conditions": [extent._asdict() for extent in extents(pairs, plan.axes, crossed=plan.crossed)],
         },
-        fail_on_error=0.99,  # single failures are void; a model that cannot do this at all ends the run
+        fail_on_error=scoring.MOST_FAILED,
     )
 
 

@@ -7,7 +7,6 @@ turn, same ``generate``. Ours are the seed, the scorer, and that they run as one
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -35,6 +34,7 @@ from teachwhy.evals.public import tree
 from teachwhy.evals.public.asking import ask_graders, ask_judges
 from teachwhy.evals.public.conditions import Prompt, choose, package, text_version
 from teachwhy.evals.public.verdicts import Answer, Case, Decision, blank, grade, void_reason
+from teachwhy.evals.turns import seeded
 from teachwhy.judges.awareness import awareness
 from teachwhy.judges.judging import open_judges
 
@@ -81,7 +81,7 @@ def public_task(
         name="public",
         version=VERSION,
         metadata={"eval": "public", "instrument": INSTRUMENT, "text": text_version()},
-        fail_on_error=0.99,  # single failures are void; a model that cannot do this at all ends the run
+        fail_on_error=scoring.MOST_FAILED,
     )
 
 
@@ -112,9 +112,8 @@ def as_original(solvers: Mapping[str, Solver], seed: int) -> Solver:
     """Hand each sample to the solver that the package made for its condition, with a seed of its own."""
 
     async def solve(state: TaskState, generate: Generate) -> TaskState:
-        text = f"{seed}/{state.sample_id}/{state.epoch}"
-        own = int(hashlib.sha256(text.encode()).hexdigest()[:8], 16)
-        return await solvers[str(state.sample_id)](state, cast("Generate", partial(generate, seed=own)))
+        own = seeded(seed, state.sample_id, state.epoch)
+        return await solvers[str(state.sample_id)](state, cast("Generate", partial(generate, seed=own.seed)))
 
     return solve
 
