@@ -49,6 +49,14 @@ class Measured(Record):
     arm: str
     """``start`` for the model before any arm."""
     seed: int
+    phase: str = ""
+    """What was done to the arm after its own training, such as ``rl harmless`` or ``wash-out``; empty for nothing."""
+    step: int = 0
+    """How far that had gone: optimiser steps of RL, tokens of rows trained on; 0 is the arm as it was."""
+    kl: float | None = None
+    """Of RL: mean divergence from the arm in nats a token, at this step."""
+    reward: float | None = None
+    """Of RL: mean reward at this step."""
     verdicts: tuple[Verdict, ...]
     transcripts: tuple[Transcript, ...]
     rows: int = 0
@@ -74,6 +82,8 @@ class Results(Record):
     start: Measured
     arms: tuple[Measured, ...]
     """Arm by arm, seed by seed."""
+    later: tuple[Measured, ...] = ()
+    """The same arms along what was done to them afterwards: phase by phase, seed by seed, in the order of steps."""
     scenes: dict[str, int]
     """Family to its number of measured scenes."""
     versions: dict[str, str]
