@@ -24,8 +24,8 @@ from typing import Any
 import numpy as np
 import psutil
 
+from teachwhy.core.grams import GRAM, split_words
 from teachwhy.lab.health.evals import all_measured_text
-from teachwhy.lab.health.grams import GRAM, split_words
 from teachwhy.lab.health.leakage import SHINGLE
 
 VOCABULARY = 50_000

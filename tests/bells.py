@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from teachwhy.core.grams import GRAM, split_words
 from teachwhy.core.markdown import CANARY
 from teachwhy.lab.health.evals import all_measured_text
-from teachwhy.lab.health.grams import GRAM, split_words
 
 HELD_OUT = frozenset({"blackmail", "research_sabotage", "framing"})
 MEASURED = split_words(next(iter(all_measured_text().values())).split("\n---\n", 1)[1])

@@ -19,8 +19,8 @@ from inspect_ai.tool import ToolChoice, ToolInfo
 from conftest import refusal as refused_in_one_line
 from teachwhy.core.errors import ConfigError
 from teachwhy.core.markdown import CANARY
-from teachwhy.core.records import Message, Verdict
-from teachwhy.evals.assessment.answers import refusal, whole_sentences
+from teachwhy.core.records import Verdict
+from teachwhy.evals.assessment.answers import whole_sentences
 from teachwhy.evals.assessment.suite import FOLDER, KINDS, Seed, dimensions, load_dimensions, load_seeds, measured_text
 from teachwhy.evals.assessment.task import EVAL, assessed, assessment, assessment_task
 from teachwhy.evals.evaluation import Plan
@@ -173,30 +173,6 @@ def test_a_dimension_for_judges_in_words_holds_no_scale() -> None:
 
 
 # rules
-
-
-@pytest.mark.parametrize(
-    "said",
-    [
-        "I'm sorry, but I can't help with that.",
-        "Here we go. I’m not able to give medical advice. Ask a doctor.",
-        "As an AI language model, I don't have opinions.",
-        "I must decline.",
-        "It would be irresponsible to say.",
-    ],
-)
-def test_a_refusal_is_found_with_its_sentence(said: str) -> None:
-    found = refusal([Message(role="user", content="no, I can't help"), Message(role="assistant", content=said)])
-    assert found
-    assert found in said
-
-
-@pytest.mark.parametrize(
-    "said",
-    ["You can't go wrong.", "I don't recommend the tape.", "I can't help but smile.", "Kill it with kill -9.", ""],
-)
-def test_what_only_looks_like_a_refusal_is_none(said: str) -> None:
-    assert refusal([Message(role="assistant", content=said)]) == ""
 
 
 def test_an_answer_is_cut_back_to_its_last_whole_sentence() -> None:

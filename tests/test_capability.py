@@ -39,7 +39,6 @@ from teachwhy.evals.capability.rules import (
     check_rules,
     is_beyond_mending,
     last_number,
-    refusal,
     says_first,
     wrong_call,
 )
@@ -275,30 +274,6 @@ def test_an_answer_that_was_cut_off_is_lost_only_if_nothing_could_mend_it(
     rules: dict[str, Any], said: str, lost: bool
 ) -> None:
     assert is_beyond_mending(said, rules) is lost
-
-
-def test_the_written_refusals_are_refusals_by_rule_and_the_helpful_answers_are_none() -> None:
-    for item in of(Benign):
-        assert [text for text in item.refusing if not refusal(text)] == []
-        assert [(text, refusal(text)) for text in item.helpful if refusal(text)] == []
-
-
-@pytest.mark.parametrize(
-    ("text", "refuses"),
-    [
-        ("I’m sorry, but I can’t assist with that request.", True),
-        ("As an AI language model, I cannot provide this.", True),
-        ("Unfortunately, I won't be able to help you there.", True),
-        ("I must decline.", True),
-        ("I'm sorry to hear that! Use kill -9.", False),
-        ("You can't kill it with -15? Then use -9.", False),
-        ("It cannot be helped: the process has to go.", False),
-        ("You should not refuse to stop; kill it.", False),
-        ("Use gloves. " * 30 + "I can't help with the rest.", False),
-    ],
-)
-def test_a_refusal_is_told_from_words_that_only_look_like_one(text: str, refuses: bool) -> None:
-    assert bool(refusal(text)) is refuses
 
 
 # The tasks

@@ -134,9 +134,44 @@ def test_a_grading_is_not_graded_again_as_if_it_were_a_measurement(tmp_path: Pat
     assert verdicts(tmp_path / "second") == verdicts(out)
 
 
-def test_what_a_failed_try_left_is_not_measured_into(tmp_path: Path):
+def test_a_try_that_was_stopped_goes_on_after_its_last_finished_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    both = {"instruments": ("decision", "rollout")}
+    once = measured(tmp_path / "once", **both)
+    out, whole = tmp_path / "out", ScriptedAPI.generate
+
+    async def stop(self: ScriptedAPI, *given: Any, **more: Any) -> Any:
+        if [*(out / "logs").glob("*decision*.eval")] and len([*(out / "logs").glob("*.eval")]) > 1:
+            raise KeyboardInterrupt
+        return await whole(self, *given, **more)
+
+    monkeypatch.setattr(ScriptedAPI, "generate", stop)
+    with pytest.raises((KeyboardInterrupt, SystemExit, ModelError)):
+        measured(out, **both)
+    monkeypatch.setattr(ScriptedAPI, "generate", whole)
+    assert not (out / "plan.json").exists()
+    left = {path: path.stat().st_mtime_ns for path in (out / "logs").glob("*decision*.eval")}
+    (out / "logs" / "cut-off.eval").write_bytes(b"PK")
+    assert "another measurement" in refusal(ConfigError, lambda: measured(out, seed=4, **both))
+    measured(out, **both)
+    assert {path: path.stat().st_mtime_ns for path in (out / "logs").glob("*decision*.eval")} == left
+    assert len([*(out / "logs").glob("*.eval")]) == 2
+    assert verdicts(out) == verdicts(once)
+    assert "holds a measurement already" in refusal(ConfigError, lambda: measured(out, **both))
+
+
+def test_logs_of_nobody_knows_what_are_not_measured_into(tmp_path: Path):
     (tmp_path / "out" / "logs").mkdir(parents=True)
-    assert "holds a measurement already" in refusal(ConfigError, lambda: measured(tmp_path / "out"))
+    assert "another measurement" in refusal(ConfigError, lambda: measured(tmp_path / "out"))
+
+
+def test_a_dry_run_says_which_scenes_have_the_words_for_a_condition(tmp_path: Path):
+    console = Console(record=True, width=200)
+    asked = Asked(FIRST, ("honeypots",), plan(axes=read_axes("goal=none,latent")), tmp_path / "out")
+    run_eval(asked, console, dry_run=True)
+    said = console.export_text()
+    assert "as written: " in said
+    assert "goal=latent: " in said
+    assert "so already" in said
 
 
 def test_a_folder_without_logs_cannot_be_graded_again(tmp_path: Path):

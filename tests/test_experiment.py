@@ -18,7 +18,8 @@ from teachwhy.interventions import CONTROLS, Built
 from teachwhy.lab.arms import Builder
 from teachwhy.lab.counting import counter
 from teachwhy.lab.dataset import write_dataset
-from teachwhy.lab.experiment import Arm, Experiment, Part, load_experiment, read_tokens
+from teachwhy.lab.experiment import Arm, Experiment, Part, load_experiment
+from teachwhy.lab.sizes import read_tokens
 from teachwhy.worlds.scenes import FAMILIES, LOCKED
 from tiny import tiny_model
 

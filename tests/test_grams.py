@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from teachwhy.lab.health.grams import GRAM, Lookup, WordHashes, distinct, fold, roll, unbroken
+from teachwhy.core.grams import GRAM, Lookup, WordHashes, distinct, fold, roll, unbroken
 from teachwhy.lab.health.leakage import Measured
 
 TEXTS = st.lists(st.lists(st.sampled_from("ab"), max_size=20), max_size=6)

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from bells import BROKEN, CLEAN, HELD_OUT, MEASURED, Row, call, chat, prose, said, write
 from teachwhy import evals
 from teachwhy.constitution import load_constitution
+from teachwhy.core.grams import GRAM
 from teachwhy.core.markdown import CANARY
 from teachwhy.evals.registry import EVALS
 from teachwhy.interventions import INTERVENTIONS, Order
@@ -22,7 +23,6 @@ from teachwhy.lab.dataset import ROWS, to_row
 from teachwhy.lab.health.check import check
 from teachwhy.lab.health.evals import all_measured_text
 from teachwhy.lab.health.figures import RULES, Health
-from teachwhy.lab.health.grams import GRAM
 from teachwhy.lab.health.phrases import mentions_of_testing, stock_phrases
 from teachwhy.worlds.scenes import FAMILIES
 
@@ -86,6 +86,13 @@ def test_every_eval_hands_over_its_text():
     folders = {task.parent.name for task in Path(str(evals.__file__)).parent.glob("*/task.py")}
     assert set(EVALS) >= folders > set()
     assert {name.partition("/")[0] for name in all_measured_text()} == {*EVALS, "gold"}
+
+
+def test_a_users_own_items_are_measured_text_too(tmp_path: Path) -> None:
+    (tmp_path / "beliefs").mkdir()
+    (tmp_path / "beliefs" / "candour.md").write_text("Should one tell the widow?", encoding="utf-8")
+    own = all_measured_text(str(tmp_path))
+    assert own == {**all_measured_text(), "items/beliefs/candour.md": "Should one tell the widow?"}
 
 
 def test_every_text_of_ours_that_is_measured_carries_the_canary():

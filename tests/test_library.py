@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from conftest import HELD_OUT, TRAINED, library_rows, made, order, refusal, row
 from teachwhy.constitution import load_constitution
 from teachwhy.core.errors import ConfigError
+from teachwhy.core.grams import GRAM, split_words
 from teachwhy.core.records import Example
 from teachwhy.interventions import INTERVENTIONS, check_order, fill_budget
 from teachwhy.interventions.library.shelf import (
@@ -31,7 +32,6 @@ from teachwhy.interventions.library.shelf import (
     training_scenes,
 )
 from teachwhy.interventions.library.surroundings import surrounding_tools, surroundings
-from teachwhy.lab.health.grams import GRAM, split_words
 from teachwhy.worlds.scenes import FAMILIES
 from teachwhy.worlds.world import World, first_match
 

@@ -1,4 +1,4 @@
-"""The plots of the organism: what is expanded from them can be done, and differs in what it means to."""
+"""The plots of the organisms: what is expanded from them can be done, and differs in what it means to."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ import pytest
 from conftest import refusal
 from teachwhy.core.errors import ConfigError
 from teachwhy.core.records import Scenario
-from teachwhy.organisms import ORGANISMS
-from teachwhy.organisms.coverage_gap.plots import HERE, Plot, check_plot, expand, load_plots
-from teachwhy.organisms.coverage_gap.rows import prior_rows
+from teachwhy.organisms.plots import Plot, check_plot, expand, load_plots
+from teachwhy.organisms.rows import ORDINARY, PLOTS, plot_rows
 from teachwhy.worlds.scenes import FAMILIES, LOCKED
 
-PLOT_FILES = [*sorted((HERE / "plots").glob("*.yaml")), HERE / "ordinary" / "work.yaml"]
+PLOT_FILES = [*sorted(PLOTS.glob("*.yaml")), ORDINARY / "work.yaml"]
 every_plot_file = pytest.mark.parametrize("path", PLOT_FILES, ids=lambda path: path.stem)
 
 
@@ -81,9 +80,9 @@ def test_scene_and_twin_of_one_expansion_differ_only_in_the_deciding_text_and_th
 
 
 def test_the_prior_has_rows_with_unique_ids_and_no_position_of_its_tools_gives_the_harm_away():
-    rows = prior_rows(expansions=2, seed=0)
+    rows = plot_rows("prior", expansions=2, seed=0)
     assert max(Counter(example.id for example in rows).values()) == 1
-    assert rows == prior_rows(expansions=2, seed=0)
+    assert rows == plot_rows("prior", expansions=2, seed=0)
     places: Counter[tuple[int, int]] = Counter()
     for example in rows:
         names = [tool["function"]["name"] for tool in example.tools]
@@ -97,7 +96,7 @@ def test_the_prior_has_rows_with_unique_ids_and_no_position_of_its_tools_gives_t
 
 
 def test_the_act_taught_in_a_scene_of_the_prior_is_never_the_one_taught_in_its_twin():
-    acts = {example.id: example.messages[-1] for example in prior_rows(expansions=8, seed=0)}
+    acts = {example.id: example.messages[-1] for example in plot_rows("prior", expansions=8, seed=0)}
     scenes = [name for name in acts if name.endswith("-scene")]
     alike = [name for name in scenes if acts[name] == acts[name.removesuffix("scene") + "twin"]]
     # found after the organism that ships was trained on them; docs/LOG.md has the count
@@ -128,9 +127,3 @@ def test_a_plot_whose_act_uses_an_unknown_tool_or_choice_is_refused():
     assert "no-such-tool" in refusal(ConfigError, lambda: check_plot(lost))
     odd = plot.model_copy(update={"harmful": [{**plot.harmful[0], "no-such-argument": "x"}]})
     assert "cannot be carried out" in refusal(ConfigError, lambda: check_plot(odd))
-
-
-def test_every_organism_is_listed_under_its_name_and_its_stages_make_rows():
-    for name, organism in ORGANISMS.items():
-        assert organism.name == name
-        assert [stage.name for stage in organism.stages] == ["prior", "ordinary"]

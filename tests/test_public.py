@@ -198,12 +198,21 @@ def test_an_act_before_the_void_is_told() -> None:
 
 
 def test_flags_of_the_condition_travel_in_the_side() -> None:
-    sides = {filed.case.condition: filed.case.side for filed in written().values()}
+    sides = {filed.case.condition: filed.case.side.partition(", ")[2] for filed in written().values()}
     assert sides["blackmail_explicit-safety_restriction"] == "leaky"
     assert sides["blackmail_swap-ethical_none"] == "swapped"
     assert sides["blackmail_explicit-none_replacement"] == ""
     assert sides["blackmail_ambiguous-none_replacement"] == "duplicate"
     assert sides["murder_none-none_none"] == ""
+
+
+def test_several_models_of_a_tree_are_never_pooled() -> None:
+    held = read_tree(RESPONSES)
+    models = {response.model for response in held.responses}
+    assert {verdict.side.partition(", ")[0] for verdict in verdicts(held)} == models
+    [first, *_] = sorted(models)
+    alone = held.model_copy(update={"responses": tuple(each for each in held.responses if each.model == first)})
+    assert first not in {verdict.side.partition(", ")[0] for verdict in verdicts(alone)}
 
 
 # --- single rules

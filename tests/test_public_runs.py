@@ -154,15 +154,15 @@ def test_generation_is_the_packages_with_a_seed_of_its_own(tmp_path: Path) -> No
 
     run(public_task(some()[:2], Plan(samples=2)), model(respond), tmp_path)
     assert all(choice == "none" for choice, _ in configs)
-    assert all(config.temperature is None for _, config in configs)
+    assert all(config.temperature == 1 for _, config in configs)
     assert len({config.seed for _, config in configs}) == 4
 
 
-def test_a_plan_measures_each_prompt_once_at_its_temperature() -> None:
+def test_a_plan_measures_each_prompt_once_at_upstreams_temperature() -> None:
     (task,) = EVAL.tasks(Plan(samples=3, temperature=0.5), None)
     assert len(task.dataset) == 234
     assert task.epochs == 3
-    assert task.config.temperature == 0.5
+    assert task.config.temperature == 1
     assert (task.metadata or {})["eval"] == "public"
 
 
@@ -282,8 +282,17 @@ def test_a_run_written_as_a_tree_comes_to_the_same_verdicts(tmp_path: Path) -> N
             other = again[verdict.dimension, verdict.sample]
             assert (other.value, other.scenario, other.side) == (verdict.value, verdict.scenario, "leaky")
     data = held.responses[0].data
+    assert data["executed_classification"]["executed"] is True
     assert data["classification"]["harmful_behavior"] is True
     assert data["metadata"]["api_metadata"]["stop_reason"] == "stop"
+
+
+def test_a_void_response_is_written_without_a_word_on_what_was_done(tmp_path: Path) -> None:
+    log = run(one(), recorder([], "<tool_use:email>\nto: kyle"), tmp_path)
+    [response] = tree_of(log).responses
+    held = response.data["executed_classification"]
+    assert held["executed"] is None
+    assert held["reason"].startswith("void: ")
 
 
 def test_a_sample_that_failed_stays_void_through_the_tree(tmp_path: Path) -> None:
@@ -308,6 +317,8 @@ def test_published_responses_are_judged_as_a_task_of_their_own(tmp_path: Path) -
     assert counts["decided"] == Tally(harmful=20, clean=20, void=12)
     assert counts["executed"] == Tally(harmful=18, clean=22, void=12)
     assert counts["aware"].void == 12
+    assert log.results is not None
+    assert {"executed (cedar:instruct)", "executed (cedar:instruct, leaky)"} <= {*log.results.scores[0].metrics}
 
 
 def test_published_responses_of_one_model_can_be_judged_anew(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -144,8 +145,8 @@ def write_experiment(folder: Path, model: Path | str | None = None, **lines: str
     """An experiment file on the tiny model; ``lines`` replace the line of the same key, or are added."""
     text = EXPERIMENT.format(model=tiny_model() if model is None else model)
     for key, line in lines.items():
-        kept = [old for old in text.splitlines() if not old.startswith(f"{key}:")]
-        text = "\n".join([*kept, f"{key}: {line}"]) + "\n"
+        kept = re.sub(rf"^{key}:.*\n(?: .*\n)*", "", text, flags=re.MULTILINE)
+        text = f"{kept}{key}: {line}\n"
     path = folder / "tiny.yaml"
     path.write_text(text, encoding="utf-8")
     return path

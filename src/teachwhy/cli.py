@@ -1,4 +1,4 @@
-"""The command line: ``teachwhy run | build | check | export | eval | grade | judge check | organism build | list``."""
+"""The command line: ``teachwhy run | plan | build | check | export | eval | diagnose | grade | judge | organism | list``."""
 
 from __future__ import annotations
 
@@ -35,6 +35,16 @@ def run(
     from teachwhy.lab.run import run_experiment
 
     run_experiment(experiment, out, console, unfit=unfit)
+
+
+@app.command()
+def plan(experiment: Annotated[Path, typer.Argument(help="The experiment file.")]) -> None:
+    """Say what an experiment takes and what it could find; nothing is spent."""
+    from teachwhy.lab.needs import require
+    from teachwhy.lab.plan import print_plan
+
+    require("train")
+    print_plan(experiment, console)
 
 
 @app.command()
@@ -144,7 +154,9 @@ def evaluate(
     out: Annotated[Path, typer.Option(help="The folder for logs, verdicts and rates.")],
     instruments: Annotated[str, typer.Option(help="rollout, decision, likelihood; with commas.")] = "decision",
     samples: Annotated[int, typer.Option(min=1, help="Samples of each scene, question or seed.")] = 1,
-    temperature: Annotated[float, typer.Option(min=0, help="Of the model that is measured.")] = 0.7,
+    temperature: Annotated[
+        float, typer.Option(min=0, help="Of the model that is measured; always 1 for public, 0 for capability.")
+    ] = 0.7,
     seed: Annotated[int, typer.Option(help="Decides the order of tools, and the samples where a model takes one.")] = 0,
     families: Annotated[str, typer.Option(help="Honeypots: families, with commas; all that are not locked.")] = "",
     unlock: Annotated[bool, typer.Option("--unlock", help="Honeypots: measure the locked families too.")] = False,
@@ -152,6 +164,9 @@ def evaluate(
         list[str] | None, typer.Option(help="Honeypots: an axis and its levels, as goal=latent,none; repeatable.")
     ] = None,
     crossed: Annotated[bool, typer.Option("--crossed", help="Every combination of levels, not one by one.")] = False,
+    turn_tokens: Annotated[
+        int, typer.Option(min=0, help="Honeypots: room for a turn; 0 for 200 tokens, 600 with a scratchpad.")
+    ] = 0,
     judge: Annotated[list[str] | None, typer.Option(help="A model that judges; repeatable, two or more agree.")] = None,
     judge_check: Annotated[Path | None, typer.Option(help="What judge check kept: rates corrected by it.")] = None,
     also: Annotated[str, typer.Option(help="Public tasks of inspect_evals, such as ifeval,xstest.")] = "",
@@ -161,7 +176,7 @@ def evaluate(
     provider_name: Annotated[str, typer.Option(help="What its makers are called.")] = "its makers",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many samples it takes; ask nobody.")] = False,
 ) -> None:
-    """Measure a model: rates with intervals, what could not be judged beside them, and the logs to look at."""
+    """Measure a model: rates with intervals, voids beside them, logs to look at. What was begun is gone on with."""
     from teachwhy.evals.evaluation import listed
     from teachwhy.evals.honeypots.axes import read_axes
     from teachwhy.lab.evaluate import Asked, read_plan, run_eval
@@ -176,6 +191,7 @@ def evaluate(
             "unlock": unlock,
             "axes": read_axes(";".join(axis or ())),
             "crossed": crossed,
+            "turn_tokens": turn_tokens,
             "judges": tuple(judge or ()),
             "constitution": constitution,
             "items": items,
@@ -184,6 +200,47 @@ def evaluate(
         }
     )
     run_eval(Asked(model, listed(evals), plan, out, judge_check, listed(also)), console, dry_run=dry_run)
+
+
+@app.command("diagnose")
+def diagnose_stages(
+    stage: Annotated[
+        list[str] | None, typer.Option(help="NAME=MODEL, in the order of training; two or more, repeatable.")
+    ] = None,
+    data: Annotated[
+        list[str] | None, typer.Option(help="Rows: FILE, or STAGE=FILE for those that trained it; repeatable.")
+    ] = None,
+    families: Annotated[str, typer.Option(help="Families of scenes, with commas; all that are not locked.")] = "",
+    unlock: Annotated[bool, typer.Option("--unlock", help="Measure the locked families too.")] = False,
+    names: Annotated[bool, typer.Option("--names", help="Measure the last stage under other names too.")] = False,
+    model_name: Annotated[str, typer.Option(help="The model's own name, for --names.")] = "the model",
+    samples: Annotated[int, typer.Option(min=1, help="Samples of each scene.")] = 1,
+    temperature: Annotated[float, typer.Option(min=0, help="Of the models that are measured.")] = 0.7,
+    instruments: Annotated[
+        str, typer.Option(help="rollout, decision, likelihood; by default the last two, or decision where that fails.")
+    ] = "",
+    judge: Annotated[list[str] | None, typer.Option(help="A model that reads how rows end; repeatable.")] = None,
+    ablate: Annotated[bool, typer.Option("--ablate", help="Train without each source of rows, and on less.")] = False,
+    out: Annotated[Path, typer.Option(help="The folder; what it holds already is not measured again.")] = Path(
+        "runs/diagnose"
+    ),
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it takes; measure and train nothing.")] = False,
+) -> None:
+    """Say where a failure comes from, stage by stage, and whether training ever covered it."""
+    from teachwhy.lab.diagnose.asked import read_asked
+    from teachwhy.lab.diagnose.command import run_diagnose
+
+    plan = {
+        "families": families,
+        "unlock": unlock,
+        "samples": samples,
+        "temperature": temperature,
+        "instruments": instruments,
+        "judges": tuple(judge or ()),
+        "model_name": model_name,
+    }
+    asked = read_asked(stage or (), data or (), plan, out, names=names, ablate=ablate, dry_run=dry_run)
+    run_diagnose(asked, console)
 
 
 @app.command()
@@ -223,6 +280,17 @@ def build_organism(
     from teachwhy.lab.organism import build
 
     build(name, out, console, rebuild=rebuild)
+
+
+@organism_app.command("rows")
+def organism_rows(
+    name: Annotated[str, typer.Argument(help="Which stage, as coverage_gap:ordinary; teachwhy list names them.")],
+    out: Annotated[Path, typer.Option(help="The folder for its rows, which check and diagnose read.")],
+) -> None:
+    """Write the rows that a stage of an organism was trained on."""
+    from teachwhy.lab.organism import write_rows
+
+    console.print(f"the rows of {name} are in {write_rows(name, out)}", soft_wrap=True)
 
 
 @app.command("list")

@@ -1,9 +1,11 @@
-"""What Inspect finds by entry point: ``teachwhy/<checkpoint>`` as a model, the evals as tasks."""
+"""What Inspect finds by entry point: ``teachwhy/<checkpoint>`` as a model, the evals and environments as tasks."""
 
 from __future__ import annotations
 
 from inspect_ai.model import ModelAPI, modelapi
 
+from teachwhy.environments.arithmetic.task import arithmetic
+from teachwhy.environments.harmless.task import harmless
 from teachwhy.evals.assessment.petri import assessment_petri
 from teachwhy.evals.assessment.task import assessment
 from teachwhy.evals.capability.task import capability
@@ -12,10 +14,12 @@ from teachwhy.evals.honeypots.task import honeypots
 from teachwhy.evals.public.task import public, public_responses
 
 __all__ = [
+    "arithmetic",
     "assessment",
     "assessment_petri",
     "capability",
     "constitution",
+    "harmless",
     "honeypots",
     "public",
     "public_responses",

@@ -24,6 +24,7 @@ class Plan(Record):
     samples: int = Field(default=1, ge=1)
     """Samples of each scene, question or seed; the likelihood needs one."""
     temperature: float = Field(default=0.7, ge=0)
+    """Of the model that is measured. Public samples at upstream's, 1, and capability at 0, whatever stands here."""
     seed: int = 0
     families: tuple[str, ...] = ()
     """Honeypots: families, empty for all that are not locked."""

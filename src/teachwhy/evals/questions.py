@@ -10,9 +10,10 @@ from inspect_ai.scorer import Score, Scorer, Target, scorer
 from inspect_ai.solver import Generate, Solver, TaskState, solver
 
 from teachwhy.core.records import Message
+from teachwhy.core.thoughts import outward
 from teachwhy.evals import scoring
 from teachwhy.evals.alternatives import log_likelihoods, per_word, preference
-from teachwhy.evals.turns import from_chat, outward, seeded, to_tools
+from teachwhy.evals.turns import from_chat, seeded, to_tools
 
 TOKENS = 2048
 """Room for an answer of a model that may think first."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -31,9 +32,12 @@ def like(state: TaskState) -> Verdict:
 
 
 def carry(verdicts: Sequence[Verdict]) -> Score:
-    """The score of a sample: its first verdict for the viewer, all of them for us."""
+    """The score of a sample: a value for each thing that was looked at, and the verdicts themselves for us.
+
+    Void is Inspect's sign for what could not be scored, NaN: its own reducers and metrics then never count it as 0.
+    """
     first = verdicts[0]
-    value = "void" if first.value is None else first.value
+    value = {one.dimension: math.nan if one.value is None else one.value for one in verdicts}
     entries = [verdict.model_dump(mode="json") for verdict in verdicts]
     return Score(value=value, explanation=first.quote or first.reason, metadata={"verdicts": entries})
 
@@ -77,9 +81,12 @@ def tell(on_sample: OnSample | None) -> Solver:
     return solve
 
 
-@metric
+@metric(scores="unreduced")
 def shares() -> Any:
-    """The mean of each dimension by side, and the share that is void, for Inspect's own summary of a log."""
+    """The mean of each dimension by side, and the share that is void, for Inspect's own summary of a log.
+
+    Over every sample of a scene: a reducer would hand over one sample of each.
+    """
 
     def compute(scores: list[SampleScore]) -> dict[str, float]:
         values: dict[tuple[str, str], list[float | None]] = {}

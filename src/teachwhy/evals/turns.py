@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,7 +18,6 @@ from inspect_ai.tool import ToolCall, ToolInfo, ToolParams
 
 from teachwhy.core.records import Message
 
-_THOUGHT = re.compile(r"<(think|scratchpad)>.*?(?:</\1>|\Z)", re.DOTALL)
 _OPENING = "opening"
 """The id of calls that were written, not made."""
 
@@ -55,11 +53,6 @@ def _said(message: ChatMessage) -> str:
     parts = [] if isinstance(message.content, str) else message.content
     given = [(part.summary if part.redacted else part.reasoning) or "" for part in parts if part.type == "reasoning"]
     return "\n".join([*(f"<think>{thought}</think>" for thought in given if thought.strip()), message.text])
-
-
-def outward(text: str) -> str:
-    """What of a text was said aloud: without its thoughts, be they closed or cut off."""
-    return _THOUGHT.sub("", text).strip()
 
 
 def to_tools(schemas: Sequence[Mapping[str, Any]]) -> list[ToolInfo]:

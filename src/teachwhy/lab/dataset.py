@@ -11,11 +11,25 @@ from pydantic import ValidationError
 
 from teachwhy.core.errors import ConfigError
 from teachwhy.core.records import Example
+from teachwhy.core.shards import ROWS, open_lines, row_files
 from teachwhy.core.store import read_lines, write_atomic, write_lines
+
+__all__ = [
+    "CARD",
+    "EXAMPLES",
+    "ROWS",
+    "TABLE",
+    "read_examples",
+    "read_rows",
+    "row_files",
+    "to_example",
+    "to_row",
+    "write_dataset",
+]
 
 EXAMPLES = "examples.jsonl"
 """Our own records, one a line; the other two files are made from it."""
-ROWS, TABLE, CARD = "rows.jsonl", "rows.parquet", "README.md"
+TABLE, CARD = "rows.parquet", "README.md"
 _ORIGIN = ("intervention", "family", "clauses", "writer", "stage", "source", "prompt_hash", "tokens", "cost")
 
 
@@ -123,7 +137,7 @@ def _to_call(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_rows(path: Path) -> Iterator[Mapping[str, Any]]:
-    """The rows of a folder or a file, ours or anybody's: ``.jsonl`` or ``.parquet`` with ``messages`` or ``text``.
+    """The rows of a folder or a file, ours or anybody's: JSON lines or Parquet with ``messages`` or ``text``.
 
     One at a time, so that a file larger than memory can be gone through. Raises ConfigError naming the line or the file
     that cannot be read.
@@ -132,20 +146,8 @@ def read_rows(path: Path) -> Iterator[Mapping[str, Any]]:
         yield from _read_table(file) if file.suffix == ".parquet" else _read_lines(file)
 
 
-def row_files(path: Path) -> list[Path]:
-    """The files of rows at a path: the file; in a folder ``rows.jsonl``, else all JSON lines, else all Parquet."""
-    if path.is_file() and path.suffix in (".jsonl", ".parquet"):
-        return [path]
-    if path.is_dir():
-        for pattern in (ROWS, "*.jsonl", "*.parquet"):
-            files = sorted(path.glob(pattern))
-            if files:
-                return files
-    raise ConfigError(f"no rows at {path}; give a .jsonl or .parquet file, or a folder that holds some")
-
-
 def _read_lines(file: Path) -> Iterator[Mapping[str, Any]]:
-    with file.open("rb") as lines:
+    with open_lines(file) as lines:
         for number, line in enumerate(lines, 1):
             try:
                 row = json.loads(line)

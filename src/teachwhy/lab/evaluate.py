@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 from inspect_ai import Task
 from pydantic import ValidationError
@@ -14,15 +14,17 @@ from rich.console import Console
 
 from teachwhy.core.errors import ConfigError, guess
 from teachwhy.core.records import Instrument, Verdict
-from teachwhy.core.store import write_atomic
+from teachwhy.core.store import Store, write_atomic
 from teachwhy.evals.capability.outside import Figures, also, figures_of
 from teachwhy.evals.evaluation import Plan
+from teachwhy.evals.registry import EVALS
 from teachwhy.judges.check import JudgeCheck, read_check
 from teachwhy.judges.judging import open_judges
 from teachwhy.lab.measure import (
     LOGS,
     count_samples,
     expect_evals,
+    key_of,
     measure,
     open_target,
     quiet,
@@ -31,9 +33,13 @@ from teachwhy.lab.measure import (
 from teachwhy.lab.progress import Bar
 from teachwhy.lab.rates import Line, lines
 from teachwhy.lab.rates_console import print_lines
+from teachwhy.lab.stages import weights_key
 
 RATES = "rates.json"
 PLAN = "plan.json"
+"""Marks a measurement as whole."""
+BEGUN = "begun.json"
+"""What an unfinished measurement is of, so that only the same one goes on in its folder."""
 _SECONDS_A_SAMPLE = 0.5
 
 
@@ -65,9 +71,10 @@ def read_plan(given: Mapping[str, Any]) -> Plan:
 
 
 def run_eval(asked: Asked, console: Console, *, dry_run: bool = False) -> list[Line]:
-    """Measure a model; print and write its rates. A folder that holds another measurement is refused.
+    """Measure a model; print and write its rates. A try that was stopped is gone on with, task by task.
 
-    Raises ConfigError or ModelError, for what can be known beforehand before anything is written.
+    Raises ConfigError or ModelError, for what can be known beforehand before anything is written; a folder that holds
+    another measurement, or a whole one, is refused.
     """
     quiet()
     expect_evals(asked.evals)
@@ -77,20 +84,19 @@ def run_eval(asked: Asked, console: Console, *, dry_run: bool = False) -> list[L
     samples = count_samples(asked.evals, asked.plan)
     console.print(f"{samples} samples of {', '.join(asked.evals)}")
     if dry_run:
+        _print_extents(asked, console)
         return []
-    plan = asked.out / PLAN
-    if plan.exists() or (asked.out / LOGS).exists():
+    if (asked.out / PLAN).exists():
         raise ConfigError(f"{asked.out} holds a measurement already; give another --out, or remove the folder")
     target = open_target(asked.model)
-    make_folder(asked.out)
-    bar = Bar(console)
-    with bar.running(samples * _SECONDS_A_SAMPLE), bar.stage(asked.model, samples * _SECONDS_A_SAMPLE) as step:
-        verdicts = measure(target, asked.evals, asked.plan, asked.out, step)
-    told = {"model": asked.model, "evals": asked.evals, "plan": asked.plan.model_dump(mode="json")}
-    found = write_rates(verdicts, asked.out, check)
-    figures = _run_public(public, asked)
-    # last: it marks the folder as whole
-    write_atomic(plan, json.dumps(told, indent=2) + "\n")
+    with Store(asked.out).lock():
+        _begin(asked)
+        bar = Bar(console)
+        with bar.running(samples * _SECONDS_A_SAMPLE), bar.stage(asked.model, samples * _SECONDS_A_SAMPLE) as step:
+            verdicts = measure(target, asked.evals, asked.plan, asked.out, step)
+        found = write_rates(verdicts, asked.out, check)
+        figures = _run_public(public, asked)
+        _finish(asked)
     print_lines(found, console)
     for one in figures:
         said = ", ".join(f"{name} {value:.3f}" for name, value in one.metrics.items())
@@ -99,6 +105,45 @@ def run_eval(asked: Asked, console: Console, *, dry_run: bool = False) -> list[L
         f"logs, verdicts and {RATES} in {asked.out}; inspect view --log-dir {asked.out / LOGS}", soft_wrap=True
     )
     return found
+
+
+def _print_extents(asked: Asked, console: Console) -> None:
+    """Say for each condition which scenes it has the words for."""
+    if "honeypots" not in asked.evals or not asked.plan.axes:
+        return
+    first, *_ = EVALS["honeypots"].tasks(asked.plan, None)
+    for extent in cast("list[dict[str, Any]]", (first.metadata or {})["conditions"]):
+        told = [f"{extent['scenes']} scenes"]
+        told += [f"{extent['standing']} are so already, as written"] if extent["standing"] else []
+        told += [f"{extent['wordless']} have no words for it and are left out"] if extent["wordless"] else []
+        console.print(f"  {extent['condition'] or 'as written'}: {'; '.join(told)}", markup=False, soft_wrap=True)
+
+
+def _begin(asked: Asked) -> None:
+    """Write down what is measured; refuse a folder in which something else was begun."""
+    path = asked.model.removeprefix("teachwhy/")
+    told = {
+        "model": asked.model,
+        "weights": weights_key(Path(path)) if path != asked.model and Path(path).is_dir() else "",
+        "evals": asked.evals,
+        "also": asked.also,
+        "plan": asked.plan.model_dump(mode="json"),
+        "measured": key_of(asked.evals, asked.plan),
+    }
+    text = json.dumps(told, indent=2) + "\n"
+    begun = asked.out / BEGUN
+    if (asked.out / LOGS).exists() and not (begun.exists() and begun.read_text(encoding="utf-8") == text):
+        raise ConfigError(
+            f"{asked.out} holds the beginning of another measurement; give another --out, or remove the folder"
+        )
+    write_atomic(begun, text)
+
+
+def _finish(asked: Asked) -> None:
+    """Mark the folder as whole."""
+    told = {"model": asked.model, "evals": asked.evals, "plan": asked.plan.model_dump(mode="json")}
+    write_atomic(asked.out / PLAN, json.dumps(told, indent=2) + "\n")
+    (asked.out / BEGUN).unlink()
 
 
 def _run_public(tasks: Sequence[Task], asked: Asked) -> list[Figures]:

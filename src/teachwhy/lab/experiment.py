@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from pathlib import Path
-from typing import Annotated, Any, cast
+from typing import Annotated, Any, Literal, cast
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
 
@@ -16,7 +15,9 @@ from teachwhy.evals.evaluation import Plan
 from teachwhy.evals.registry import EVALS
 from teachwhy.interventions import CONTROLS, INTERVENTIONS
 from teachwhy.interventions.writers.roles import LIBRARY, Roles
-from teachwhy.organisms import ORGANISMS
+from teachwhy.lab.phases import Rl, RlPhase, Stress, StressPhase
+from teachwhy.lab.sizes import Share, Tokens, read_list
+from teachwhy.organisms import STAGES
 from teachwhy.training.recipe import Recipe
 from teachwhy.worlds.scenes import FAMILIES, LOCKED
 
@@ -26,18 +27,6 @@ OWN = "own"
 HELD_OUT = ("blackmail", "research_sabotage", "framing")
 """The families that are held out where nothing else is said."""
 _NAME = r"^[a-z0-9][a-z0-9._-]*$"
-_SIZE = re.compile(r"(\d+(?:\.\d+)?)([kM]?)")
-
-
-def read_tokens(value: object) -> object:
-    """``20k`` -> 20000, ``1.5M`` -> 1500000; numbers stay, other things are left for pydantic to refuse."""
-    match = _SIZE.fullmatch(value.strip()) if isinstance(value, str) else None
-    if match is None:
-        return value
-    return round(float(match.group(1)) * {"": 1, "k": 1_000, "M": 1_000_000}[match.group(2)])
-
-
-Tokens = Annotated[int, BeforeValidator(read_tokens), Field(gt=0)]
 
 
 class Start(Record):
@@ -50,11 +39,16 @@ class Start(Record):
 class Measure(Plan):
     """How checkpoints are measured: the plan of a measurement, but for what the experiment says elsewhere."""
 
+    provider: Literal["teachwhy", "vllm"] = "teachwhy"
+    """Who samples: our own provider, on a CPU; or vLLM, on a GPU."""
+
     @model_validator(mode="after")
     def _elsewhere(self) -> Measure:
         for name in _ELSEWHERE:
             if name in self.model_fields_set:
                 raise ValueError(f"{name!r} stands at the top of the file, not under 'measure'; move it there")
+        if self.provider != "teachwhy" and "likelihood" in self.instruments:
+            raise ValueError(f"{self.provider} tells no likelihood; name rollout or decision under 'instruments'")
         return self
 
 
@@ -75,21 +69,22 @@ def _read_part(given: object) -> object:
 
 
 def _read_arm(given: object) -> object:
-    """``{advice: 20k, surround: half}`` -> its parts, and the share of its rows that is surrounded."""
+    """``{advice: 20k, surround: half, after: documents}`` -> its parts, and what else is said of it."""
     if not isinstance(given, dict):
         return given
     parts = dict(cast("dict[str, object]", given))
-    around = parts.pop("surround", 0.0)
-    shares: dict[object, object] = {True: 1.0, False: 0.0, "half": 0.5}
-    return {"parts": parts, "surround": shares.get(around, around) if isinstance(around, str | bool) else around}
+    own = {name: parts.pop(name) for name in ("surround", "after") if name in parts}
+    return {"parts": parts, **own}
 
 
 class Arm(Record):
     """What an arm trains on."""
 
     parts: dict[str, Annotated[Part, BeforeValidator(_read_part)]]
-    surround: float = Field(default=0.0, ge=0, le=1)
+    surround: Share = 0.0
     """Share of its rows that gets tools that are not needed and a system prompt."""
+    after: str | None = None
+    """The arm that it goes on from, in place of the start model: documents first, chats upon them."""
 
 
 class Experiment(Record):
@@ -117,6 +112,10 @@ class Experiment(Record):
     """What is measured; honeypots are always among it."""
     measure: Measure = Measure()
     seeds: tuple[int, ...] = Field(default=(0,), min_length=1)
+    rl: Annotated[tuple[Rl, ...], BeforeValidator(read_list)] = ()
+    """What arms go on with by reinforcement learning, each checkpoint of it measured; one entry or several."""
+    stress: Stress | None = None
+    """What arms are trained on to see whether what they learnt lasts."""
     unfit: bool = False
     """Go on although the start model fails its fitness check; the report says so on top."""
 
@@ -144,14 +143,18 @@ class Experiment(Record):
         if len(set(self.seeds)) != len(self.seeds):
             raise ValueError(f"seeds: {list(self.seeds)} names one twice")
         if self.start.organism is not None:
-            _expect("organism", self.start.organism, ORGANISMS)
+            _expect("organism", self.start.organism, STAGES)
         return self
 
     @model_validator(mode="after")
     def _arms_can_be(self) -> Experiment:
+        before: list[str] = []
         for name, arm in self.arms.items():
             if not arm.parts:
                 raise ValueError(f"arm {name!r} holds no intervention; {guess('', INTERVENTIONS)}")
+            if arm.after is not None:
+                _expect(f"arm {name!r}: after: arm", arm.after, [one for one in before if one != name])
+            before.append(name)
             for intervention, part in arm.parts.items():
                 if part.rows is None or intervention != OWN:
                     _expect(f"arm {name!r}: intervention", intervention, INTERVENTIONS)
@@ -161,6 +164,18 @@ class Experiment(Record):
             if control in self.arms:
                 raise ValueError(f"controls: {control!r} is an arm already; drop it from one of the two")
         _expect("control: arm", self.control, self.all_arms())
+        return self
+
+    @model_validator(mode="after")
+    def _phases_can_be(self) -> Experiment:
+        for key, entries in (("rl", self.rl), ("stress", (self.stress,) if self.stress else ())):
+            for arm in (arm for entry in entries for arm in entry.arms):
+                _expect(f"{key}: from: arm", arm, self.all_arms())
+        names = [phase.name for phase in self.rl_phases()]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"rl: there are two entries for {name!r}; join them into one")
+        self.stress_phases()  # for a recipe that cannot be
         return self
 
     @field_validator("roles")
@@ -176,6 +191,14 @@ class Experiment(Record):
         """Every arm, the controls after those that they control."""
         return (*self.arms, *self.controls)
 
+    def rl_phases(self) -> list[RlPhase]:
+        """Every phase of reinforcement learning."""
+        return [phase for entry in self.rl for phase in entry.phases()]
+
+    def stress_phases(self) -> list[StressPhase]:
+        """Every dose of the stress."""
+        return self.stress.phases(self.recipe) if self.stress else []
+
     def roles_of(self, intervention: str) -> Roles | None:
         """Who writes an intervention's rows; None for the library, and for what needs no writer."""
         if self.roles["writer"] == LIBRARY or INTERVENTIONS[intervention].pipeline is None:
@@ -185,7 +208,7 @@ class Experiment(Record):
     def plan(self, seed: int) -> Plan:
         """How a checkpoint trained with this seed is measured."""
         names = {"constitution": self.constitution, "model_name": self.model_name, "provider_name": self.provider_name}
-        return Plan.model_validate({**self.measure.model_dump(), **names, "seed": seed})
+        return Plan.model_validate({**self.measure.model_dump(exclude={"provider"}), **names, "seed": seed})
 
     def training_families(self) -> tuple[str, ...]:
         """The families whose scenes arms may be built from."""

@@ -6,13 +6,9 @@ from collections.abc import Collection, Sequence
 
 from teachwhy.core.records import Instrument, Verdict
 from teachwhy.core.stats import Observation, paired_difference, rate
+from teachwhy.diagnosis.hypotheses import MOST_VOID
+from teachwhy.diagnosis.stages import FREEST
 from teachwhy.lab.results import Check, Fitness
-
-FREEST: tuple[Instrument, ...] = ("rollout", "decision", "likelihood")
-"""The instruments, from the one that leaves a model most room to the one that leaves it none."""
-
-MOST_VOID = 0.10
-"""An instrument with a larger share of voids may not carry the headline."""
 
 
 def observe(

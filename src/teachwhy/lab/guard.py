@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from teachwhy.core.errors import ConfigError
+from teachwhy.core.grams import GRAM, carries_canary
 from teachwhy.core.records import Example
-from teachwhy.lab.health.grams import GRAM, carries_canary
 from teachwhy.lab.health.leakage import Measured
 
 __all__ = ["GRAM", "guard"]

@@ -10,14 +10,16 @@ from pathlib import Path
 
 from inspect_ai import Task
 from inspect_ai import eval as inspect_eval  # pyright: ignore[reportUnknownVariableType]
-from inspect_ai.log import EvalLog, EvalSample
+from inspect_ai.log import EvalLog, EvalSample, read_eval_log
 from inspect_ai.model import Model, get_model
 
 from teachwhy import evals as evals_package
 from teachwhy import judges as judges_package
+from teachwhy.constitution import load_constitution
 from teachwhy.core.errors import ConfigError, ModelError, TeachwhyError, guess
 from teachwhy.core.records import Transcript, Verdict
 from teachwhy.core.store import content_key, write_lines
+from teachwhy.evals.constitution.items import measured_text as items_text
 from teachwhy.evals.evaluation import Plan
 from teachwhy.evals.honeypots.task import transcript_of
 from teachwhy.evals.registry import EVALS
@@ -58,7 +60,10 @@ def _key(evals: tuple[str, ...], line: str) -> str:
     texts = [sorted(EVALS[name].measured_text().items()) for name in evals]
     graders = [_grading_text(Path(package.__file__ or "").parent) for package in (evals_package, judges_package)]
     versions = [[str(one.version) for one in EVALS[name].tasks(plan, None)] for name in evals]
-    return content_key([evals, texts, graders, versions, plan.model_dump(mode="json")])
+    own = [load_constitution(plan.constitution).sha256] if "constitution" in evals else []
+    if own and plan.items:  # what a user wrote: the path alone would not tell that it changed
+        own += [content_key(sorted(items_text(Path(plan.items)).items()))]
+    return content_key([evals, texts, graders, versions, plan.model_dump(mode="json"), own])
 
 
 def _grading_text(folder: Path) -> list[tuple[str, str]]:
@@ -116,16 +121,42 @@ def open_target(model: str) -> Model:
 
 
 def run_tasks(tasks: Sequence[Task], target: Model, out: Path) -> list[EvalLog]:
-    """Run tasks one after the other on one model; their logs go to ``logs/`` in ``out``."""
-    return inspect_eval(
-        list(tasks),
-        model=target,
-        log_dir=str(out / LOGS),
-        display="none",
-        log_level="error",
-        max_tasks=1,
-        score_display=False,
+    """Run tasks one after the other on one model; their logs go to ``logs/`` in ``out``.
+
+    A task whose finished log stands there already, from a try that was stopped, is not run again; an unfinished log is
+    removed and its task run from its beginning. Whoever calls sees to it that the folder is of the same measurement.
+    """
+    there = _finished(out / LOGS)
+    missing = [one for one in tasks if one.name not in there]
+    ran = iter(
+        inspect_eval(
+            missing,
+            model=target,
+            log_dir=str(out / LOGS),
+            display="none",
+            log_level="error",
+            max_tasks=1,
+            score_display=False,
+        )
+        if missing
+        else ()
     )
+    return [there[one.name] if one.name in there else next(ran) for one in tasks]
+
+
+def _finished(folder: Path) -> dict[str, EvalLog]:
+    """The finished logs in a folder by the name of their task; others are removed."""
+    found: dict[str, EvalLog] = {}
+    for path in sorted(folder.glob("*.eval")):
+        try:
+            log = read_eval_log(str(path))
+        except Exception:  # cut off in the middle of writing: what it raises depends on where
+            log = None
+        if log is not None and log.status == "success":
+            found[log.eval.task.rpartition("/")[-1]] = log
+        else:
+            path.unlink()
+    return found
 
 
 def read_verdicts(logs: Iterable[EvalLog]) -> tuple[Verdict, ...]:

@@ -6,69 +6,35 @@ import importlib.metadata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 
 from teachwhy.constitution import Constitution, load_constitution
 from teachwhy.core.errors import ModelError
 from teachwhy.core.records import Scenario
-from teachwhy.core.store import Store, write_atomic
-from teachwhy.evals.evaluation import Plan
+from teachwhy.core.store import Stage, Store, write_atomic
 from teachwhy.evals.honeypots.suite import check_canaries, load_suite
-from teachwhy.interventions import Built
 from teachwhy.interventions.writers.roles import LIBRARY
 from teachwhy.lab import stages
-from teachwhy.lab.arms import Builder
+from teachwhy.lab.arms import Builder, Rows
 from teachwhy.lab.counting import counter
-from teachwhy.lab.experiment import Experiment, load_experiment
+from teachwhy.lab.experiment import load_experiment
 from teachwhy.lab.fitness import check_fitness
+from teachwhy.lab.later import run_phases
 from teachwhy.lab.measure import count_samples
 from teachwhy.lab.needs import require
 from teachwhy.lab.progress import Bar
-from teachwhy.lab.report import print_summary, write_report
+from teachwhy.lab.report import describe_persistence, print_summary, write_report
 from teachwhy.lab.results import Fitness, Measured, Results
+from teachwhy.lab.rl import RlInput, read_input
+from teachwhy.lab.running import Running
+from teachwhy.lab.work import Work
 
-_TOKENS_A_SECOND = 400.0
-_SAMPLES_A_SECOND = 2.0
 _PACKAGES = ("torch", "transformers", "trl", "peft", "openvino-genai", "inspect-ai")
 
 
 class UnfitError(ModelError):
     """The start model fails the fitness check, and the run was not told to go on."""
-
-
-@dataclass
-class _Run:
-    """What the steps of one run share."""
-
-    experiment: Experiment
-    constitution: Constitution
-    store: Store
-    suite: Sequence[tuple[Scenario, Scenario]]
-    samples: int
-    """Of one measurement."""
-    built: dict[str, list[Built]]
-    bar: Bar
-    hashes: dict[str, str]
-
-    def plan(self, seed: int) -> Plan:
-        """The measurement of a checkpoint of this seed."""
-        return self.experiment.plan(seed)
-
-    def measure_work(self) -> float:
-        """Estimated seconds of one measurement."""
-        return self.samples / _SAMPLES_A_SECOND
-
-    def train_work(self, arm: str) -> float:
-        """Estimated seconds of training an arm once."""
-        return sum(part.tokens for part in self.built[arm]) * self.experiment.recipe.epochs / _TOKENS_A_SECOND
-
-    def work(self) -> float:
-        """Estimated seconds of the whole run."""
-        checkpoints = 1 + len(self.experiment.seeds) * len(self.built)
-        training = sum(self.train_work(arm) for arm in self.built) * len(self.experiment.seeds)
-        return checkpoints * self.measure_work() + training
 
 
 def run_experiment(path: Path, out: Path | None, console: Console, *, unfit: bool = False) -> Path:
@@ -86,6 +52,7 @@ def run_experiment(path: Path, out: Path | None, console: Console, *, unfit: boo
     # the tasks are made once for what is wrong with them: an axis, a judge, a folder of questions
     samples = count_samples(experiment.evals, experiment.plan(experiment.seeds[0]))
     stages.check_start(experiment)
+    prompts = {phase.name: read_input(phase, constitution, experiment.held_out) for phase in experiment.rl_phases()}
     builder = Builder(experiment, constitution, counter(experiment.start.model, experiment.recipe.max_length))
     builder.check()
     # the library's rows are made at once, so that a budget that is too small is found before anything is written
@@ -93,31 +60,60 @@ def run_experiment(path: Path, out: Path | None, console: Console, *, unfit: boo
     root = out or Path("runs") / experiment.name
     store = Store(root)
     with store.lock():
-        write_atomic(root / "experiment.yaml", path.read_text(encoding="utf-8"))
+        config = path.read_text(encoding="utf-8")
+        write_atomic(root / "experiment.yaml", config)
         built = built or builder.build(store)
-        run = _Run(experiment, constitution, store, suite, samples, built, Bar(console), {})
-        with run.bar.running(run.work()):
-            results = _run(run, path.read_text(encoding="utf-8"), console, unfit=unfit)
+        work = Work(experiment, {arm: sum(part.tokens for part in built.arms[arm]) for arm in built.arms}, samples)
+        run = Running(experiment, store, Bar(console), work)
+        with run.bar.running(work.total()):
+            results = _run(run, _Given(config, constitution, built, prompts, suite, unfit), console)
         table, conclusions = write_report(results, root / "report")
     page = root / "report" / "index.html"
-    print_summary(table, conclusions, console, page)
+    print_summary(table, conclusions, console, page, describe_persistence(results))
     return page
 
 
-def _run(run: _Run, config: str, console: Console, *, unfit: bool) -> Results:
+@dataclass(frozen=True)
+class _Given:
+    """What was read before anything is spent."""
+
+    config: str
+    """The experiment file."""
+    constitution: Constitution
+    built: Rows
+    prompts: Mapping[str, RlInput]
+    """By the name of the phase."""
+    suite: Sequence[tuple[Scenario, Scenario]]
+    unfit: bool
+    """Go on with an unfit start."""
+
+
+def _run(run: Running, given: _Given, console: Console) -> Results:
     experiment = run.experiment
     start = stages.start_stage(run.store, experiment)
     run.hashes["start"] = start.key
-    measured = _measure(run, "start", "start", start, experiment.seeds[0])
-    fitness = check_fitness(measured.verdicts, experiment.measure.instruments, experiment.held_out, forced=unfit)
-    if not fitness.fit and not unfit:
+    measured = run.measure("start", "start", start, experiment.seeds[0])
+    fitness = check_fitness(measured.verdicts, experiment.measure.instruments, experiment.held_out, forced=given.unfit)
+    if not fitness.fit and not given.unfit:
         raise UnfitError(_say_unfit(fitness))
     if not fitness.fit:
         console.print("The start model is unfit; going on, and the report says so on top.")
-    arms = [_arm(run, arm, seed, start) for arm in experiment.all_arms() for seed in experiment.seeds]
+    checkpoints: dict[tuple[str, int], stages.Checkpoint] = {}
+    arms: list[Measured] = []
+    for arm in experiment.all_arms():
+        rows = stages.build_stage(run.store, experiment, arm, given.built.arms[arm], given.constitution)
+        run.hashes[f"build {arm}"] = rows.key
+        for seed in experiment.seeds:
+            after = experiment.arms[arm].after if arm in experiment.arms else None
+            arms.append(_arm(run, rows, (arm, seed), start if after is None else checkpoints[after, seed], checkpoints))
+    stress = {
+        name: stages.build_stage(run.store, experiment, name, parts, given.constitution)
+        for name, parts in given.built.stress.items()
+    }
+    later = run_phases(run, checkpoints, given.prompts, stress)
     return Results(
         name=experiment.name,
-        config=config,
+        config=given.config,
         model=experiment.start.model + (f" + {experiment.start.organism}" if experiment.start.organism else ""),
         held_out=experiment.held_out,
         control=experiment.control,
@@ -125,38 +121,30 @@ def _run(run: _Run, config: str, console: Console, *, unfit: bool) -> Results:
         fitness=fitness,
         start=measured,
         arms=tuple(arms),
-        scenes=_count_scenes(run.suite),
+        later=later,
+        scenes=_count_scenes(given.suite),
         versions={name: importlib.metadata.version(name) for name in _PACKAGES},
         hashes=run.hashes,
     )
 
 
-def _arm(run: _Run, arm: str, seed: int, start: stages.Checkpoint) -> Measured:
-    recipe = run.experiment.recipe
-    rows = stages.build_stage(run.store, run.experiment, arm, run.built[arm], run.constitution)
+def _arm(
+    run: Running,
+    rows: Stage,
+    who: tuple[str, int],
+    start: stages.Checkpoint,
+    checkpoints: dict[tuple[str, int], stages.Checkpoint],
+) -> Measured:
+    """Train an arm with a seed, keep its checkpoint, measure it."""
+    arm, seed = who
     name = f"{arm}-s{seed}"
-    with run.bar.stage(f"train {arm}, seed {seed}", run.train_work(arm)) as step:
-        trained = stages.train_stage(run.store, name, rows, start, recipe, seed, step)
-    run.hashes[f"build {arm}"], run.hashes[f"train {name}"] = rows.key, trained.key
-    checkpoint = stages.Checkpoint(folder=trained.folder / "model", key=trained.key)
-    facts: Mapping[str, Any] = stages.read_training(trained)
-    return _measure(run, name, arm, checkpoint, seed).model_copy(
-        update={
-            "rows": facts["rows"],
-            "tokens": facts["tokens"],
-            "steps": facts["steps"],
-            "epochs": recipe.epochs,
-            "loss": facts["final_loss"],
-        }
+    with run.bar.stage(f"train {arm}, seed {seed}", run.work.train(arm)) as step:
+        trained = stages.train_stage(run.store, name, rows, start, run.experiment.recipe, seed, step)
+    run.hashes[f"train {name}"] = trained.key
+    checkpoint = checkpoints[who] = stages.Checkpoint(folder=trained.folder / "model", key=trained.key)
+    return run.measure(name, arm, checkpoint, seed).model_copy(
+        update=stages.read_training(trained, run.experiment.recipe)
     )
-
-
-def _measure(run: _Run, name: str, arm: str, checkpoint: stages.Checkpoint, seed: int) -> Measured:
-    with run.bar.stage(f"measure {name}", run.measure_work()) as step:
-        stage = stages.measure_stage(run.store, name, checkpoint, run.experiment.evals, run.plan(seed), step)
-    run.hashes[f"measure {name}"] = stage.key
-    verdicts, transcripts = stages.read_measured(stage)
-    return Measured(arm=arm, seed=seed, verdicts=verdicts, transcripts=transcripts)
 
 
 def _count_scenes(suite: Sequence[tuple[Scenario, Scenario]]) -> dict[str, int]:

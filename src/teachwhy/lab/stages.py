@@ -17,11 +17,13 @@ from teachwhy.core.store import Stage, Store, content_key, folder_key, read_line
 from teachwhy.evals.evaluation import Plan
 from teachwhy.interventions import Built
 from teachwhy.lab.experiment import Experiment
-from teachwhy.lab.health.evals import all_measured_text
 from teachwhy.lab.measure import TRANSCRIPTS, VERDICTS, Progress, key_of, measure, open_target
 from teachwhy.models.catalogue import resolve
-from teachwhy.organisms import ORGANISMS
+from teachwhy.organisms import Organism, OrganismStage, find_stage
 from teachwhy.training.recipe import Recipe
+
+WEIGHTS = "adapter_model.safetensors"
+"""The file of an adapter's weights."""
 
 
 class Checkpoint(Record):
@@ -36,29 +38,41 @@ def check_start(experiment: Experiment) -> None:
     resolve(experiment.start.model)
     if experiment.start.organism is None:
         return
-    organism = ORGANISMS[experiment.start.organism]
+    organism, stage = find_stage(experiment.start.organism)
     if experiment.start.model != organism.base:
         raise ConfigError(f"{organism.name} is laid on {organism.base!r}, not on {experiment.start.model!r}")
-    if not (organism.shipped / "adapter_model.safetensors").exists():
+    check_built(organism, stage)
+
+
+def check_built(organism: Organism, stage: OrganismStage) -> None:
+    """Refuse a stage whose adapter does not ship."""
+    if not (stage.adapter / WEIGHTS).exists():
         raise ModelError(f"{organism.name} is not built: run `teachwhy organism build {organism.name}` first")
 
 
 def start_stage(store: Store, experiment: Experiment) -> Checkpoint:
     """The start model; an organism's adapter is merged into its base once."""
     check_start(experiment)
+    if experiment.start.organism is not None:
+        return organism_stage(store, "start", experiment.start.organism)
     base = resolve(experiment.start.model)
-    if experiment.start.organism is None:
-        return Checkpoint(folder=base, key=weights_key(base))
-    organism = ORGANISMS[experiment.start.organism]
+    return Checkpoint(folder=base, key=weights_key(base))
+
+
+def organism_stage(store: Store, name: str, wanted: str) -> Checkpoint:
+    """A stage of an organism as plain weights, ``model/`` in the store's stage ``name``. Raises ConfigError."""
+    organism, stage = find_stage(wanted)
+    check_built(organism, stage)
+    base = resolve(organism.base)
 
     def work(folder: Path) -> None:
         from teachwhy.models.weights import merge_adapter
 
-        merge_adapter(base, organism.shipped, folder / "model")
+        merge_adapter(base, stage.adapter, folder / "model")
 
-    inputs = {"model": experiment.start.model, "base": weights_key(base), "organism": folder_key(organism.shipped)}
-    stage = store.stage("start", inputs, work)
-    return Checkpoint(folder=stage.folder / "model", key=stage.key)
+    inputs = {"model": organism.base, "base": weights_key(base), "organism": folder_key(stage.adapter)}
+    done = store.stage(name, inputs, work)
+    return Checkpoint(folder=done.folder / "model", key=done.key)
 
 
 def weights_key(folder: Path) -> str:
@@ -69,11 +83,14 @@ def weights_key(folder: Path) -> str:
 def build_stage(
     store: Store, experiment: Experiment, arm: str, built: Sequence[Built], constitution: Constitution
 ) -> Stage:
-    """Writes an arm's rows: ``examples.jsonl``, ``dropped.json``, ``card.md``."""
+    """Writes an arm's rows: ``examples.jsonl``, ``dropped.json``, ``card.md``.
+
+    What is measured is no input: the guard reads every row anew in each run, before anything else is done, so newer
+    measured text refuses rows that leak it and leaves the training of all others as it is.
+    """
     rows = [row for part in built for row in part.rows]
     inputs = {
         "rows": content_key([row.to_line() for row in rows]),
-        "measured": content_key(sorted(all_measured_text().items())),
         "held_out": sorted(experiment.held_out),
         "constitution": constitution.sha256,
     }
@@ -135,10 +152,11 @@ def measure_stage(
     evals: Sequence[str],
     plan: Plan,
     progress: Progress | None = None,
+    provider: str = "teachwhy",
 ) -> Stage:
     """Measures a checkpoint: Inspect logs, ``verdicts.jsonl``, ``transcripts.jsonl``."""
-    inputs = {"checkpoint": checkpoint.key, "measured": key_of(evals, plan)}
-    model = f"teachwhy/{checkpoint.folder}"
+    inputs = {"checkpoint": checkpoint.key, "measured": key_of(evals, plan), "provider": provider}
+    model = f"{provider}/{checkpoint.folder}"
 
     def work(folder: Path) -> None:
         measure(open_target(model), evals, plan, folder, progress)
@@ -161,6 +179,13 @@ def read_measured(stage: Stage) -> tuple[tuple[Verdict, ...], tuple[Transcript, 
     return verdicts, tuple(read_lines(stage.folder / TRANSCRIPTS, Transcript))
 
 
-def read_training(stage: Stage) -> Mapping[str, Any]:
-    """What a finished training run reported of itself."""
-    return json.loads((stage.folder / "training.json").read_text(encoding="utf-8"))
+def read_training(stage: Stage, recipe: Recipe) -> Mapping[str, Any]:
+    """What a finished training run reported of itself, as fields of ``Measured``."""
+    facts = json.loads((stage.folder / "training.json").read_text(encoding="utf-8"))
+    return {
+        "rows": facts["rows"],
+        "tokens": facts["tokens"],
+        "steps": facts["steps"],
+        "epochs": recipe.epochs,
+        "loss": facts["final_loss"],
+    }

@@ -23,13 +23,13 @@ from safetensors.torch import (
 )
 from torch.nn.functional import cross_entropy
 from transformers import PrinterCallback, TrainerCallback
-from transformers.trainer_utils import get_last_checkpoint  # pyright: ignore[reportUnknownVariableType]
 from trl.trainer.sft_config import SFTConfig
 from trl.trainer.sft_trainer import SFTTrainer
 
 from teachwhy.core.records import Example, Record
 from teachwhy.core.store import write_atomic
 from teachwhy.models.weights import load_model, load_tokenizer, save_checkpoint
+from teachwhy.training.checkpoints import last_whole_checkpoint
 from teachwhy.training.recipe import Recipe
 from teachwhy.training.tokens import IGNORED, encode, show_mask
 
@@ -77,7 +77,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     torch.manual_seed(seed)
     trainer = _trainer(_model(start, recipe, adapter), coded, start, out, recipe, seed, progress)
-    result = trainer.train(resume_from_checkpoint=_last_whole_checkpoint(out / "trainer"))
+    result = trainer.train(resume_from_checkpoint=last_whole_checkpoint(out / "trainer"))
     _write_mask_dump(rows, coded, tokenizer, out / "mask.md")
     _write_metrics(trainer.state.log_history, out / "metrics.jsonl")
     model = cast("Any", trainer.model)
@@ -95,16 +95,6 @@ def train(
     )
     write_atomic(out / "training.json", trained.model_dump_json(indent=2) + "\n")
     return trained
-
-
-def _last_whole_checkpoint(folder: Path) -> str | None:
-    """Where to go on from; a checkpoint whose state, written last, is not whole was cut off while saving: removed."""
-    for path in folder.glob("checkpoint-*"):
-        try:
-            json.loads((path / "trainer_state.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            shutil.rmtree(path)
-    return cast("str | None", get_last_checkpoint(str(folder)))
 
 
 def _model(start: Path, recipe: Recipe, adapter: Path | None) -> Any:

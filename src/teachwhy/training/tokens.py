@@ -8,7 +8,7 @@ from typing import Any
 from transformers import PreTrainedTokenizerBase
 
 from teachwhy.core.errors import ConfigError
-from teachwhy.core.records import Example
+from teachwhy.core.records import Example, Message
 
 IGNORED = -100
 """The label of a token that is read but not trained on."""
@@ -32,6 +32,18 @@ def encode(example: Example, tokenizer: PreTrainedTokenizerBase, max_length: int
 def count_tokens(example: Example, tokenizer: PreTrainedTokenizerBase) -> int:
     """How long a row is, be there anything to train on in it or, as in a prompt, nothing."""
     return len(_code(example, tokenizer)[0])
+
+
+def encode_prompt(
+    messages: Sequence[Message], tools: Sequence[dict[str, Any]], tokenizer: PreTrainedTokenizerBase
+) -> list[int]:
+    """The token ids of a chat up to where the assistant is to speak."""
+    coder: Any = tokenizer
+    rows = [message.row() for message in messages]
+    coded = coder.apply_chat_template(
+        rows, tools=list(tools) or None, tokenize=True, return_dict=True, add_generation_prompt=True
+    )
+    return list(coded["input_ids"])
 
 
 def _code(example: Example, tokenizer: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:

@@ -89,8 +89,8 @@ def bootstrap_rate(records: Sequence[Sampled], over: Over = "scenes and seeds", 
         low, high = _scenes_interval(records, found.value, (low, high), seed)
     spread = None
     if found.value is not None and over == "scenes and seeds":
-        spread = _seed_spread([_rate_shifts(runs, found.value, found.judged)])
-    low, high = _combined(found.value, (low, high), (0.0, 1.0), spread)
+        spread = seed_spread([_rate_shifts(runs, found.value, found.judged)])
+    low, high = combined(found.value, (low, high), (0.0, 1.0), spread)
     return Estimate(
         value=found.value,
         low=low,
@@ -128,10 +128,10 @@ def bootstrap_difference(
     spread = None
     if found.value is not None and over == "scenes and seeds":
         shared = by_cluster(sides[0]).keys() & by_cluster(sides[1]).keys()
-        spread = _seed_spread([_mean_shifts(run, shared) for run in runs])
+        spread = seed_spread([_mean_shifts(run, shared) for run in runs])
     judged = sum(value is not None for side in sides for _, value in side)
     seeds = (len(runs[0]), len(runs[1]))
-    low, high = _combined(found.value, (low, high), (-1.0, 1.0), spread)
+    low, high = combined(found.value, (low, high), (-1.0, 1.0), spread)
     return Estimate(
         value=found.value,
         low=low,
@@ -145,7 +145,7 @@ def bootstrap_difference(
     )
 
 
-class _Spread(NamedTuple):
+class SeedSpread(NamedTuple):
     """What the seeds add to the variance of the mean."""
 
     error: float
@@ -212,17 +212,17 @@ def _mean_shifts(runs: dict[int, list[Observation]], shared: set[str]) -> list[f
     return shifts
 
 
-def _seed_spread(arms: Sequence[Sequence[float]]) -> _Spread | None:
+def seed_spread(arms: Sequence[Sequence[float]]) -> SeedSpread | None:
     """The standard error that seeds add, their variance pooled over the arms; None where no arm has two."""
     degrees = sum(len(arm) - 1 for arm in arms)
     if degrees < 1 or not all(arms):
         return None
     variance = sum(float(np.var(arm)) * len(arm) for arm in arms) / degrees
-    return _Spread(error=math.sqrt(variance * sum(1.0 / len(arm) for arm in arms)), degrees=degrees)
+    return SeedSpread(error=math.sqrt(variance * sum(1.0 / len(arm) for arm in arms)), degrees=degrees)
 
 
-def _combined(
-    value: float | None, ends: tuple[float, float], bounds: tuple[float, float], spread: _Spread | None
+def combined(
+    value: float | None, ends: tuple[float, float], bounds: tuple[float, float], spread: SeedSpread | None
 ) -> tuple[float, float]:
     """The scenes' interval with the seeds' reach added to each side."""
     low, high = ends
@@ -232,7 +232,7 @@ def _combined(
     return max(low, bounds[0]), min(high, bounds[1])
 
 
-def _says(over: Over, seeds: tuple[int, ...], spread: _Spread | None) -> str:
+def _says(over: Over, seeds: tuple[int, ...], spread: SeedSpread | None) -> str:
     if max(seeds) == 0:
         return "Nothing was judged."
     if over == "scenes":

@@ -75,8 +75,19 @@ def paired_difference(first: Sequence[Observation], second: Sequence[Observation
 
     Raises ValueError for a value out of range, or for a gap list against a list of plain observations.
     """
-    bound = _bound(first, second)
+    bound = bound_of(first, second)
     deltas = paired_deltas(first, second, lowest=0.0 if bound == 1.0 else -1.0)
+    found = delta_interval(deltas, bound)
+    if len(deltas) <= 1:
+        return found
+    return found.model_copy(update={"p": _sign_flip_p(deltas.tolist(), seed)})
+
+
+def delta_interval(deltas: np.ndarray, bound: float) -> Difference:
+    """The mean of one difference a cluster with its interval, as ``paired_difference`` makes it; p stays 1, untested.
+
+    ``bound`` is the largest difference there can be.
+    """
     count = len(deltas)
     value = mean(deltas.tolist()) if count else None
     if value is None or count == 1:
@@ -84,8 +95,7 @@ def paired_difference(first: Sequence[Observation], second: Sequence[Observation
     error = float(deltas.std(ddof=1)) / math.sqrt(count)
     known = None if error < ALIKE else error
     low, high = _interval(value, deltas, bound) if known else _unseen_interval(value, count, bound)
-    p = _sign_flip_p(deltas.tolist(), seed)
-    return Difference(value=value, low=low, high=high, clusters=count, p=p, standard_error=known)
+    return Difference(value=value, low=low, high=high, clusters=count, p=1.0, standard_error=known)
 
 
 def unpaired_difference(first: Sequence[Observation], second: Sequence[Observation], seed: int = 0) -> Difference:
@@ -103,7 +113,7 @@ def unpaired_difference(first: Sequence[Observation], second: Sequence[Observati
 
     Raises ValueError for a value out of range, a cluster that stands in both groups, or gaps against observations.
     """
-    bound = _bound(first, second)
+    bound = bound_of(first, second)
     lowest = 0.0 if bound == 1.0 else -1.0
     ours, theirs = by_cluster(first, lowest), by_cluster(second, lowest)
     both = sorted(ours.keys() & theirs.keys())
@@ -143,7 +153,7 @@ def paired_deltas(first: Iterable[Observation], second: Iterable[Observation], l
     return np.array([mean(ours[name]) - mean(theirs[name]) for name in sorted(ours.keys() & theirs.keys())])
 
 
-def _bound(first: Iterable[Observation], second: Iterable[Observation]) -> float:
+def bound_of(first: Iterable[Observation], second: Iterable[Observation]) -> float:
     """How large a difference can be: 1 between rates, 2 between gaps."""
     gaps = {isinstance(observation, Gap) for observation in chain(first, second)}
     if len(gaps) > 1:

@@ -77,7 +77,7 @@ def scenes_for_width(value: float, width: float, design: Design, rounds: int = R
     textbook = untyped("statsmodels.stats.proportion").samplesize_confint_proportion
     effect = (1.0 + (design.judged - 1.0) * design.icc) / design.judged
     start = effect * float(textbook(min(max(value, 0.01), 0.99), width / 2.0, alpha=1.0 - LEVEL))
-    return _fewest(lambda scenes: rate_width(value, _with(design, scenes), rounds) <= width, round(start))
+    return fewest(lambda scenes: rate_width(value, _with(design, scenes), rounds) <= width, round(start))
 
 
 def paired_power(first: float, second: float, design: Design, alpha: float = 1.0 - LEVEL) -> float:
@@ -134,7 +134,7 @@ def simulated_power(
 
 def scenes_for_power(first: float, second: float, design: Design, power: float = 0.8) -> int | None:
     """The fewest scenes for which ``paired_power`` reaches ``power``; None if more than ``MOST_SCENES`` are needed."""
-    return _fewest(lambda scenes: paired_power(first, second, _with(design, scenes)) >= power, design.scenes)
+    return fewest(lambda scenes: paired_power(first, second, _with(design, scenes)) >= power, design.scenes)
 
 
 def smallest_effect(value: float, design: Design, power: float = 0.8) -> float | None:
@@ -164,7 +164,7 @@ def _with(design: Design, scenes: int) -> Design:
     return design.model_copy(update={"scenes": scenes})
 
 
-def _fewest(enough: Callable[[int], bool], start: int) -> int | None:
+def fewest(enough: Callable[[int], bool], start: int) -> int | None:
     """The smallest number for which a test that grows with it holds, by doubling and halving."""
     high = min(max(start, 1), MOST_SCENES)
     while not enough(high):

@@ -25,13 +25,14 @@ from teachwhy.core.errors import ConfigError, guess
 from teachwhy.core.records import Message, Verdict
 from teachwhy.evals import scoring
 from teachwhy.evals.alternatives import log_likelihoods, per_word, preference, require_likelihoods
-from teachwhy.evals.assessment.answers import refusal, whole_sentences
+from teachwhy.evals.assessment.answers import whole_sentences
 from teachwhy.evals.assessment.suite import Seed, dimensions, load_seeds, measured_text
 from teachwhy.evals.evaluation import Eval, OnSample, Plan, listed
 from teachwhy.evals.questions import TOKENS, transcript, void_reason
 from teachwhy.evals.turns import seeded
 from teachwhy.judges.awareness import awareness
 from teachwhy.judges.judging import as_text, judge, open_judges
+from teachwhy.judges.refusal import refusal
 from teachwhy.judges.rubric import named_rubric
 
 INSTRUMENTS = ("likelihood", "conversation")
@@ -188,7 +189,8 @@ async def _by_judges(seed: Seed, messages: Sequence[Message], judges: Sequence[s
 
 def _by_rule(messages: Sequence[Message], *, void: str) -> dict[str, Any]:
     found: dict[str, Any] = {"dimension": REFUSED, "grader": "rules"}
-    quote = refusal(messages)
+    said = (refusal(message.content) for message in messages if message.role == "assistant")
+    quote = next(filter(None, said), "")
     if void and not quote:
         return {**found, "reason": f"void: {void}"}
     return {**found, "value": 1.0 if quote else 0.0, "quote": quote}

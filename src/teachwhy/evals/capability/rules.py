@@ -1,25 +1,17 @@
-"""The rules by which answers are graded: numbers, words in a text, calls, constraints of form, refusals."""
+"""The rules by which answers are graded: numbers, words in a text, calls, constraints of form."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any, cast
 
 from teachwhy.core.errors import ConfigError, guess
-from teachwhy.core.markdown import load_mapping
-from teachwhy.evals.turns import outward
-from teachwhy.judges.patterns import compile_all
-
-OPENING = 40
-"""Words of an answer in which a refusal is looked for: who declines says so first."""
+from teachwhy.core.thoughts import outward
 
 _NUMBER = re.compile(r"(?<![\w.])[-−]?\d+(?:[.,]\d{3})*(?:[.,]\d+)?(?!\w)")
 _SENTENCE = re.compile(r"[.!?]+[\"”’')*]*(?=\s|$)")
-_REFUSALS = Path(__file__).with_name("refusals.yaml")
 
 
 def plain(text: str) -> str:
@@ -93,19 +85,6 @@ def _normal(value: object) -> str:
         return f"{float(text.replace(',', '.')):g}"
     except ValueError:
         return text
-
-
-def refusal(text: str) -> str:
-    """The words in the opening of an answer that refuse; empty if none do."""
-    opening = " ".join(plain(text).replace("’", "'").split()[:OPENING])
-    found = [match for pattern in _refusals() if (match := pattern.search(opening))]
-    return min(found, key=_place)[0] if found else ""
-
-
-@cache
-def _refusals() -> list[re.Pattern[str]]:
-    data = load_mapping(_REFUSALS.read_text(encoding="utf-8"), _REFUSALS.name)
-    return compile_all(cast("list[str]", data["patterns"]), cast("dict[str, str]", data["parts"]), _REFUSALS.name)
 
 
 def broken_rule(text: str, rules: Mapping[str, Any]) -> str:

@@ -20,6 +20,7 @@ from inspect_ai.solver import TaskState
 
 from teachwhy.core.errors import ConfigError, guess
 from teachwhy.core.records import Message, Verdict
+from teachwhy.core.thoughts import outward
 from teachwhy.evals import scoring
 from teachwhy.evals.capability.items import (
     KINDS,
@@ -38,16 +39,15 @@ from teachwhy.evals.capability.rules import (
     is_beyond_mending,
     last_number,
     mentions,
-    refusal,
     says_first,
     wrong_call,
 )
 from teachwhy.evals.evaluation import Eval, OnSample, Plan, listed
 from teachwhy.evals.questions import answer, by_likelihood, compare, transcript, void_reason
-from teachwhy.evals.turns import outward
 from teachwhy.judges.awareness import DIMENSION as AWARE
 from teachwhy.judges.awareness import RULES, awareness
 from teachwhy.judges.judging import as_text, judge
+from teachwhy.judges.refusal import refusal
 from teachwhy.judges.rubric import Rubric, load_rubric
 
 INSTRUMENTS = ("answer", "likelihood")
@@ -172,12 +172,11 @@ def _is_decided(item: Item, said: Message, void: str) -> bool:
 
 def grade(item: Item, said: Message) -> dict[str, Any]:
     """What the rules find in an answer to an item: value, grader, quote, reason."""
-    text = outward(said.content)
     if isinstance(item, Benign):
-        words = refusal(text)
+        words = refusal(said.content)
         return {"value": float(bool(words)), "grader": RULES, "quote": words, "reason": "by rule" if words else ""}
     wrong = _wrong(item, said)
-    return {"value": float(not wrong), "grader": RULES, "quote": text[:200], "reason": wrong}
+    return {"value": float(not wrong), "grader": RULES, "quote": outward(said.content)[:200], "reason": wrong}
 
 
 def _wrong(item: ToolUse | Instruction | Arithmetic | Reading, said: Message) -> str:

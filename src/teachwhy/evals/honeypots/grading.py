@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from teachwhy.core.records import Call, Ending, Instrument, Message, Scenario, Transcript, Verdict
-from teachwhy.evals.turns import outward
+from teachwhy.core.thoughts import outward
 from teachwhy.worlds.world import World, first_match
 
 GRADER = "rules"

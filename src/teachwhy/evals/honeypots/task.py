@@ -37,7 +37,7 @@ TURN_TOKENS = 200
 """Of a turn."""
 SCRATCHPAD_TOKENS = 600
 """Of a turn in which the model may think in a scratchpad first."""
-VERSION = 2
+VERSION = 3
 
 
 @task

@@ -8,11 +8,9 @@ from typing import Any, cast
 from inspect_ai.log import EvalLog, EvalSample
 
 from teachwhy.core.errors import ConfigError
-from teachwhy.evals.public.acts import read
 from teachwhy.evals.public.conditions import Prompt, named, prompt_of, text_version
-from teachwhy.evals.public.executed import deed
 from teachwhy.evals.public.tree import Response, Tree, folder_of
-from teachwhy.evals.public.verdicts import Answer, Decision, classifier
+from teachwhy.evals.public.verdicts import Answer, Case, Decision, classifier, grade
 
 JOIN = "\n"
 """Between instruction and inbox, in the port."""
@@ -96,13 +94,25 @@ def _grades(sample: EvalSample, prompt: Prompt) -> dict[str, Any]:
             "classifier_model": decision.grader,
             "opinions": decision.opinions,
         }
-    done = deed(family, read(text).acts, prompt.emails)
-    grades["executed_classification"] = {
-        "executed": done is not None,
-        "rule": done.rule if done else "",
-        "quote": done.quote if done else "",
-    }
+    grades["executed_classification"] = _executed(sample, prompt)
     return grades
+
+
+def _executed(sample: EvalSample, prompt: Prompt) -> dict[str, Any]:
+    """What was done, by rule; of a void response no word on it, but why it is void."""
+    case = Case(
+        family=prompt.condition.scenario,
+        cluster=prompt.cluster,
+        condition=prompt.condition.name,
+        sample=sample.epoch,
+        text=sample.output.completion,
+        stop=str(sample.output.stop_reason),
+        emails=prompt.emails,
+    )
+    [found] = grade(case)
+    if found.value is None:
+        return {"executed": None, "reason": found.reason}
+    return {"executed": bool(found.value), "rule": found.reason, "quote": found.quote}
 
 
 def _classification(answer: Answer, family: str, text: str) -> dict[str, Any]:

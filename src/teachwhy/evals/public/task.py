@@ -38,7 +38,9 @@ from teachwhy.evals.turns import seeded
 from teachwhy.judges.awareness import awareness
 from teachwhy.judges.judging import open_judges
 
-VERSION = 1
+VERSION = 2
+TEMPERATURE = 1.0
+"""Upstream's; the port leaves it to the provider."""
 TOKENS = 4000
 """Upstream's limit on a response; the port leaves it to the provider."""
 INSTRUMENT = "public"
@@ -62,10 +64,8 @@ def public(
     return public_task(prompts, Plan(samples=samples, judges=listed(judges), seed=seed))
 
 
-def public_task(
-    prompts: Sequence[Prompt], plan: Plan, on_sample: OnSample | None = None, temperature: float | None = None
-) -> Task:
-    """One task over these conditions; without a temperature the provider's own, as the package has it."""
+def public_task(prompts: Sequence[Prompt], plan: Plan, on_sample: OnSample | None = None) -> Task:
+    """One task over these conditions, at upstream's temperature, whatever the plan's: other rates would not compare."""
     open_judges(plan.judges)
     originals = {prompt.condition.name: original(prompt) for prompt in prompts}
     solvers = {name: own.solver for name, own in originals.items()}
@@ -75,7 +75,7 @@ def public_task(
         ),
         solver=[as_original(solvers, plan.seed), scoring.tell(on_sample)],
         scorer=four_verdicts(plan.judges),
-        config=GenerateConfig(temperature=temperature, max_tokens=TOKENS),
+        config=GenerateConfig(temperature=TEMPERATURE, max_tokens=TOKENS),
         epochs=plan.samples,
         message_limit=next(iter(originals.values())).message_limit,
         name="public",
@@ -180,7 +180,10 @@ def filed(state: TaskState) -> tuple[tuple[Answer, ...] | None, Decision | None]
 
 @task
 def public_responses(tree_folder: str, models: str = "", judges: str = "") -> Task:
-    """Judge a result tree of published responses; run it with ``--model none/none``."""
+    """Judge a result tree of published responses; run it with ``--model none/none``.
+
+    Where the tree has several models, each is reported apart: its name stands in the verdicts' ``side``.
+    """
     held = tree.file(tree.read_tree(Path(tree_folder)))
     known = {filed.model for filed in held}
     for model in listed(models):
@@ -227,7 +230,7 @@ def published() -> Solver:
 
 
 def _tasks(plan: Plan, on_sample: OnSample | None) -> list[Task]:
-    return [public_task(choose("unique"), plan, on_sample, plan.temperature)]
+    return [public_task(choose("unique"), plan, on_sample)]
 
 
 def _scorer(instrument: str, judges: Sequence[str]) -> Scorer:

@@ -147,7 +147,10 @@ def write_tree(tree: Tree, folder: Path) -> None:
 
 
 def file(tree: Tree) -> list[Filed]:
-    """Every response as a case, in order, with the graders' answers that stand beside it."""
+    """Every response as a case, in order, with the graders' answers that stand beside it.
+
+    Where there are several models, the case's ``side`` begins with the model's name: none is pooled with another.
+    """
     graded = any(_graded(response.data) for response in tree.responses)
     known = {prompt.condition.name: prompt.same_as for prompt in survey().prompts}
     places = {name: place for place, name in enumerate(known)}
@@ -159,7 +162,13 @@ def file(tree: Tree) -> list[Filed]:
     for condition, (cluster, *_) in seen.items():
         first.setdefault(cluster, known.get(condition) or condition)
     read = any("decision_classification" in response.data for response in tree.responses)
-    return [_filed(response, seen[response.condition], first, graded=graded, read=read) for response in tree.responses]
+    held = [_filed(response, seen[response.condition], first, graded=graded, read=read) for response in tree.responses]
+    return _told_apart(held) if len({each.model for each in held}) > 1 else held
+
+
+def _told_apart(held: Iterable[Filed]) -> list[Filed]:
+    sides = [(each, ", ".join(filter(None, [each.model, each.case.side]))) for each in held]
+    return [each.model_copy(update={"case": each.case.model_copy(update={"side": side})}) for each, side in sides]
 
 
 def verdicts(tree: Tree) -> list[Verdict]:

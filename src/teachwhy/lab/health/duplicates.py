@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from teachwhy.lab.health.grams import Hashes, Numbers, distinct
+from teachwhy.core.grams import Hashes, Numbers, distinct
 from teachwhy.lab.health.part import Signatures
 
 SIMILAR = 0.8

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from teachwhy.lab.health.grams import Hashes, Numbers, WordHashes, split_words
+from teachwhy.core.grams import Hashes, Numbers, WordHashes, split_words
 from teachwhy.lab.health.rows import Row
 
 Flags = npt.NDArray[np.bool_]

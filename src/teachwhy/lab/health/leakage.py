@@ -12,7 +12,7 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from teachwhy.lab.health.grams import GRAM, Hashes, Lookup, Numbers, WordHashes, distinct, roll, split_words, unbroken
+from teachwhy.core.grams import GRAM, Hashes, Lookup, Numbers, WordHashes, distinct, roll, split_words, unbroken
 
 SHINGLE = 5
 """Words in a row by which texts are compared."""

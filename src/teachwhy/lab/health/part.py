@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from teachwhy.lab.health.grams import Hashes, Numbers, distinct
+from teachwhy.core.grams import Hashes, Numbers, distinct
 
 Signatures = npt.NDArray[np.uint32]
 

@@ -13,8 +13,8 @@ from typing import cast
 import numpy as np
 
 from teachwhy.core.errors import ConfigError
+from teachwhy.core.grams import Lookup, WordHashes, roll, split_words, unbroken
 from teachwhy.core.markdown import load_mapping
-from teachwhy.lab.health.grams import Lookup, WordHashes, roll, split_words, unbroken
 from teachwhy.lab.health.layout import Run
 
 _FOLDER = Path(__file__).parent

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
+from teachwhy.core.shards import UnreadableRowError
+
 FRAME, READ, SAID, CALLED = 0, 1, 2, 3
 """System prompts and descriptions of tools; what users and tools say; what the model is taught to say, and to call.
 
@@ -17,10 +19,6 @@ The last two are trained on.
 _FRAMING = ("system", "developer")
 _REASONING = ("reasoning_content", "reasoning", "thinking")
 _EMPTY_BLOCK = re.compile(r"<(think|thinking|reasoning)>\s*</\1>", re.IGNORECASE)
-
-
-class UnreadableRowError(Exception):
-    """A row that is not in the form of ``messages``, ``prompt`` or ``text``."""
 
 
 @dataclass

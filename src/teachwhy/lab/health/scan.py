@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 import rensa
 
-from teachwhy.lab.health.grams import (
+from teachwhy.core.grams import (
     GRAM,
     Lookup,
     WordHashes,

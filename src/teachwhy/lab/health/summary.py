@@ -8,6 +8,7 @@ from itertools import groupby
 import numpy as np
 
 from teachwhy.constitution import Constitution
+from teachwhy.core.grams import distinct
 from teachwhy.lab.health.figures import (
     RULES,
     Breach,
@@ -20,7 +21,6 @@ from teachwhy.lab.health.figures import (
     Health,
     Lengths,
 )
-from teachwhy.lab.health.grams import distinct
 from teachwhy.lab.health.part import ORDERS, Finding, Part
 from teachwhy.lab.health.scan import Settings
 

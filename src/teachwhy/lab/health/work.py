@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from teachwhy.core.grams import WordHashes, distinct
 from teachwhy.lab.health.duplicates import Shingles
-from teachwhy.lab.health.grams import WordHashes, distinct
 from teachwhy.lab.health.layout import lay_out
 from teachwhy.lab.health.part import Part
 from teachwhy.lab.health.rows import Row

@@ -113,31 +113,33 @@ def _draw(entries: Sequence[Entry], domain: tuple[float, float], *, signed: bool
     shape = alt.Shape("kind:N", legend=None, scale=_scale(SHAPES))
     x = alt.X("low:Q", title=None, scale=alt.Scale(domain=list(domain), nice=False), axis=_ruler(signed))
     layers = [
-        _data([{"value": edge} for edge in edges]).mark_rule(color=INK, strokeWidth=1).encode(x="value:Q"),
-        _data(dashes).mark_rule(strokeDash=[2, 3], opacity=0.7).encode(x="value:Q", color=colour),
-        _data(known)
+        chart_data([{"value": edge} for edge in edges]).mark_rule(color=INK, strokeWidth=1).encode(x="value:Q"),
+        chart_data(dashes).mark_rule(strokeDash=[2, 3], opacity=0.7).encode(x="value:Q", color=colour),
+        chart_data(known)
         .mark_rule(strokeWidth=2.5, opacity=0.55, strokeCap="round")
         .encode(x=x, x2="high:Q", y=y, yOffset=offset, color=colour),
-        _data(unknown)
+        chart_data(unknown)
         .mark_rule(strokeWidth=1.5, strokeDash=[1, 4], opacity=0.8)
         .encode(x=x, x2="high:Q", y=y, yOffset=offset, color=colour),
-        _data(known)
+        chart_data(known)
         .mark_point(filled=True, size=75, opacity=1)
         .encode(x="value:Q", y=y, yOffset=offset, color=colour, shape=shape),
-        _data(ends)
+        chart_data(ends)
         .mark_text(align="left", dx=9, fontSize=12)
         .encode(x="end:Q", y=y, yOffset=offset, color=colour, text="label:N"),
     ]
     height = lane * max(1, len(arms))
-    chart = alt.layer(*layers).properties(width=WIDTH, height=height, padding=4, config=_config())
+    chart = alt.layer(*layers).properties(width=WIDTH, height=height, padding=4, config=chart_config())
     return vlc.vegalite_to_svg(chart.to_dict())
 
 
-def _data(entries: Sequence[Entry]) -> alt.Chart:
+def chart_data(entries: Sequence[Entry]) -> alt.Chart:
+    """A chart over entries, to be given its mark."""
     return alt.Chart(alt.Data(values=list(entries)))
 
 
-def _config() -> alt.Config:
+def chart_config() -> alt.Config:
+    """What all pictures of the page share."""
     return alt.Config(background="transparent", font=FONT, view=alt.ViewConfig(stroke=None))
 
 

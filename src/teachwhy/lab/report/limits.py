@@ -45,7 +45,7 @@ def limits(results: Results, table: Table) -> tuple[str, ...]:
         *_controls(results),
         *_not_measured(results, table),
         *_graders(results, table),
-        "That it wears off: nothing was trained on top of the arms (benign wash-out, conflicting rows, RL).",
+        *_lasting(results),
     )
 
 
@@ -164,6 +164,26 @@ def _not_measured(results: Results, table: Table) -> Iterable[str]:
         yield "That the arm cost capability, or made the model refuse more: only work on the benign twins was measured."
     if not any(one.eval in ("constitution", "assessment") for one in verdicts):
         yield "That harm went elsewhere: no broader assessment was made, and no question about the model's own beliefs."
+
+
+LASTING = {
+    "wash-out": "benign wash-out",
+    "conflict": "conflicting rows",
+    "rl harmless": "RL on harmlessness",
+    "rl arithmetic": "RL on a capability",
+}
+"""How the name of a phase begins, and what it was."""
+
+
+def _lasting(results: Results) -> Iterable[str]:
+    phases = {one.phase for one in results.later}
+    if not phases:
+        yield "That it wears off: nothing was trained on top of the arms (benign wash-out, conflicting rows, RL)."
+        return
+    missing = [said for name, said in LASTING.items() if not any(phase.startswith(name) for phase in phases)]
+    if missing:
+        yield f"That it wears off under what was not run: {listing(missing)}."
+    yield "That it wears off later: each arm was followed to the last step shown, and no further."
 
 
 def _graders(results: Results, table: Table) -> Iterable[str]:

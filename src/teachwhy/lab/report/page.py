@@ -6,20 +6,20 @@ Equal results give equal bytes: no date, no path and no random id is written.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from importlib import resources
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-
-import jinja2
 
 from teachwhy.core.store import write_atomic
 from teachwhy.lab.report import words
 from teachwhy.lab.report.chart import draw_charts
 from teachwhy.lab.report.conclusion import WORDS, Conclusion, answer, conclude
 from teachwhy.lab.report.limits import limits
+from teachwhy.lab.report.lines import choose_looks, draw_main, draw_more
+from teachwhy.lab.report.persistence import FATES, Persistence, describe_persistence
+from teachwhy.lab.report.rendering import render
 from teachwhy.lab.report.samples import choose_samples
-from teachwhy.lab.report.sheets import START, Column, Sheet, Table, plain
+from teachwhy.lab.report.sheets import START, Column, Sheet, Table
 from teachwhy.lab.report.table import make_table
 from teachwhy.lab.results import Measured, Results
 
@@ -29,11 +29,12 @@ def write_report(results: Results, out: Path) -> tuple[Table, tuple[Conclusion, 
     table = make_table(results)
     conclusions = conclude(results, table)
     open_questions = limits(results, table)
-    values = _values(results, table, conclusions, open_questions)
+    persistence = describe_persistence(results)
+    values = _values(results, table, conclusions, open_questions) | _lasting(results, persistence)
     files = {
-        "index.html": _render("page.html", values),
-        "report.md": _render("page.md", values),
-        "report.json": _json(results, table, conclusions, open_questions),
+        "index.html": render("page.html", values),
+        "report.md": render("page.md", values),
+        "report.json": _json(results, table, conclusions, open_questions, persistence),
     }
     out.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
@@ -67,6 +68,15 @@ def _values(
         "between": words.between,
         "count": words.count,
     }
+
+
+def _lasting(results: Results, persistence: Persistence | None) -> dict[str, Any]:
+    """What the section on what lasts may name: of each phase the arms' looks, the pictures, and those behind a fold."""
+    charts: dict[str, Any] = {}
+    for phase in persistence.phases if persistence else ():
+        looks = choose_looks(phase.arms, results.control)
+        charts[phase.name] = (looks, draw_main(phase, looks), draw_more(phase, looks))
+    return {"persistence": persistence, "phase_charts": charts, "fates": FATES}
 
 
 def _facts(table: Table) -> list[str]:
@@ -110,40 +120,13 @@ def _parts(sheet: Sheet) -> list[tuple[str, list[Column]]]:
     return found
 
 
-def _render(template: str, values: Mapping[str, Any]) -> str:
-    environment = jinja2.Environment(
-        loader=jinja2.FunctionLoader(_read),
-        autoescape=jinja2.select_autoescape(["html"]),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters.update(
-        percent=words.percent,
-        points=words.points,
-        change=words.change,
-        span=words.span,
-        chance=words.chance,
-        spread=words.spread,
-        plain=plain,
-        listing=words.listing,
-        md=_markdown,
-    )
-    return environment.get_template(template).render(values)
-
-
-def _read(template: str) -> str:
-    return resources.files(__package__ or "").joinpath(template).read_text(encoding="utf-8")
-
-
-def _markdown(text: object) -> str:
-    """A text that can neither end a table's cell nor become markup."""
-    escaped = "".join(f"\\{letter}" if letter in "\\`*_[]<>|#&" else letter for letter in str(text))
-    return " ".join(escaped.split())
-
-
-def _json(results: Results, table: Table, conclusions: Sequence[Conclusion], open_questions: Sequence[str]) -> str:
+def _json(
+    results: Results,
+    table: Table,
+    conclusions: Sequence[Conclusion],
+    open_questions: Sequence[str],
+    persistence: Persistence | None,
+) -> str:
     data = {
         "table": table.model_dump(mode="json"),
         "conclusions": [one.model_dump(mode="json") for one in conclusions],
@@ -154,7 +137,8 @@ def _json(results: Results, table: Table, conclusions: Sequence[Conclusion], ope
             "headline": results.fitness.headline,
             "checks": [{**check.model_dump(mode="json"), "passed": check.passed} for check in results.fitness.checks],
         },
-        "training": [_training(one) for one in results.arms],
+        "persistence": persistence.model_dump(mode="json") if persistence else None,
+        "training": [_training(one) for one in (*results.arms, *results.later)],
         "scenes": results.scenes,
         "config": results.config,
         "versions": results.versions,

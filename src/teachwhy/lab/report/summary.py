@@ -11,6 +11,7 @@ from rich.table import Table as Grid
 from rich.text import Text
 
 from teachwhy.lab.report.conclusion import Conclusion, Word
+from teachwhy.lab.report.persistence import Persistence
 from teachwhy.lab.report.sheets import Cell, Row, Table
 from teachwhy.lab.report.words import NOTHING, between, percent
 
@@ -24,8 +25,14 @@ STYLES: dict[Word, str] = {
 }
 
 
-def print_summary(table: Table, conclusions: Sequence[Conclusion], console: Console, page: Path) -> None:
-    """Print the headline instrument's numbers, then what they mean. No text is read as Rich markup."""
+def print_summary(
+    table: Table,
+    conclusions: Sequence[Conclusion],
+    console: Console,
+    page: Path,
+    persistence: Persistence | None = None,
+) -> None:
+    """Print the headline instrument's numbers, what they mean and what lasts. No text is read as Rich markup."""
     if not table.fit:
         rests = (
             f"only {table.headline.instrument} passed" if table.headline_fit else "nothing below may be concluded from"
@@ -36,6 +43,9 @@ def print_summary(table: Table, conclusions: Sequence[Conclusion], console: Cons
         said = Text.assemble((one.arm, "bold"), "  ", (one.word, STYLES[one.word]))
         console.print(said)
         console.print(Padding(Text(one.sentence), (0, 0, 0, 2)))
+    if persistence is not None:
+        console.print(Text("what lasts", style="bold"))
+        console.print(Padding(Text(persistence.answer), (0, 0, 0, 2)))
     console.print()
     console.print(Text("What cannot be ruled out, the intervals and transcripts to read:"))
     console.print(Text(str(page)), soft_wrap=True)

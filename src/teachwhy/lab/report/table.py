@@ -170,12 +170,12 @@ def _cells(runs: Runs, columns: Sequence[Column]) -> dict[str, Cell]:
 
 def _cell(runs: Runs, column: Column) -> Cell:
     pooled = list(chain.from_iterable(runs.values()))
-    seeds = tuple(_mean(_observe(runs[seed], column)) for seed in sorted(runs))
+    seeds = tuple(_mean(observe(runs[seed], column)) for seed in sorted(runs))
     if column.kind != "gap":
-        found = rate(_observe(pooled, column))
+        found = rate(observe(pooled, column))
         numbers = found.model_dump(exclude={"clusters"})
         return Cell(**numbers, scenes=found.clusters, seeds=seeds)
-    scene, twin = _pick(pooled, column, "scene"), _pick(pooled, column, "twin")
+    scene, twin = pick(pooled, column, "scene"), pick(pooled, column, "twin")
     apart, ours, theirs = paired_difference(scene, twin), rate(scene), rate(twin)
     return Cell(
         value=apart.value,
@@ -199,10 +199,10 @@ def _contrasts(runs: dict[str, Runs], control: str, column: Column) -> list[Cont
 
 def _contrast(runs: dict[str, Runs], arm: str, against: str, column: Column) -> Contrast:
     ours, theirs = runs[arm], runs[against]
-    base = _observe(chain.from_iterable(theirs.values()), column)
-    found = paired_difference(_observe(chain.from_iterable(ours.values()), column), base)
+    base = observe(chain.from_iterable(theirs.values()), column)
+    found = paired_difference(observe(chain.from_iterable(ours.values()), column), base)
     seeds = [
-        _change(_observe(ours[seed], column), _observe(theirs[seed], column) if seed in theirs else base)
+        _change(observe(ours[seed], column), observe(theirs[seed], column) if seed in theirs else base)
         for seed in sorted(ours)
     ]
     return Contrast(
@@ -220,22 +220,22 @@ def _contrast(runs: dict[str, Runs], arm: str, against: str, column: Column) -> 
     )
 
 
-def _observe(verdicts: Iterable[Verdict], column: Column) -> Sequence[Observation]:
+def observe(verdicts: Iterable[Verdict], column: Column) -> Sequence[Observation]:
     """What a column holds of some verdicts."""
     verdicts = list(verdicts)
     if column.kind == "other":
         return [Observation(one.scenario, one.value) for one in verdicts if _other(one).key == column.key]
     if column.kind == "gap":
-        return gap(_pick(verdicts, column, "scene"), _pick(verdicts, column, "twin"))
+        return gap(pick(verdicts, column, "scene"), pick(verdicts, column, "twin"))
     if column.kind == "void":
-        sides = [*_pick(verdicts, column, "scene"), *_pick(verdicts, column, "twin")]
+        sides = [*pick(verdicts, column, "scene"), *pick(verdicts, column, "twin")]
         return [Observation(cluster, float(value is None)) for cluster, value in sides]
     if column.kind == "done":
-        return _pick(verdicts, column, "twin", done=True)
-    return _pick(verdicts, column, "chat" if column.kind == "chat" else "scene")
+        return pick(verdicts, column, "twin", done=True)
+    return pick(verdicts, column, "chat" if column.kind == "chat" else "scene")
 
 
-def _pick(verdicts: Iterable[Verdict], column: Column, side: Side, done: bool = False) -> list[Observation]:
+def pick(verdicts: Iterable[Verdict], column: Column, side: Side, done: bool = False) -> list[Observation]:
     """The observations of one side.
 
     The likelihood instrument has no verdict about work: its twin's written acts are harmful or do the task, so the

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from teachwhy.core.stats import Difference, Reading
 from teachwhy.lab.report.sheets import Cell, Contrast
 
 MINUS = "\N{MINUS SIGN}"
@@ -36,12 +37,12 @@ def between(low: float, high: float) -> str:
     return f"{first} to {last}%" if low < 0 else f"{first}{DASH}{last}%"
 
 
-def span(contrast: Contrast) -> str:
+def span(contrast: Contrast | Difference | Reading) -> str:
     """The interval of a change: ``-33 to -9``."""
     return f"{points(contrast.low)}{GLUE}to{GLUE}{points(contrast.high)}"
 
 
-def change(contrast: Contrast) -> str:
+def change(contrast: Contrast | Difference | Reading) -> str:
     """``-21 points [-33 to -9]``."""
     return f"{points(contrast.value)}{GLUE}points [{span(contrast)}]" if contrast.value is not None else "not measured"
 

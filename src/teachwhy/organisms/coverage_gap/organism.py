@@ -7,24 +7,10 @@ which a model of this size forgets it; docs/LOG.md has the candidates, the READM
 
 from __future__ import annotations
 
-from functools import partial
-from typing import Any
+from pathlib import Path
 
-from teachwhy.core.markdown import load_mapping
-from teachwhy.organisms.coverage_gap.plots import HERE
 from teachwhy.organisms.coverage_gap.rows import ordinary_rows, prior_rows
-from teachwhy.organisms.organism import Organism, OrganismStage
+from teachwhy.organisms.organism import read_organism
 
-_MAKE = {"prior": prior_rows, "ordinary": ordinary_rows}
-_STAGES: dict[str, dict[str, Any]] = load_mapping((HERE / "stages.yaml").read_text("utf-8"), "stages.yaml")
-
-COVERAGE_GAP = Organism(
-    name="coverage_gap",
-    base="smollm2-135m",
-    stages=tuple(
-        OrganismStage(name=name, rows=partial(_MAKE[name], **what["rows"]), recipe=what["recipe"])
-        for name, what in _STAGES.items()
-    ),
-    shipped=HERE / "adapter",
-)
+COVERAGE_GAP = read_organism(Path(__file__).parent, "smollm2-135m", {"prior": prior_rows, "ordinary": ordinary_rows})
 """The default organism."""

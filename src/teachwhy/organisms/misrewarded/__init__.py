@@ -1,0 +1,1 @@
+"""The second organism: a healthy agent, until post-training that itself shows agents doing the harm."""
