@@ -138,7 +138,8 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def experiment_file(folder: Path) -> Path:
     arms = "{replay: {replay: 1500}, cloning: {cloning: 1500, after: replay}}"
-    return write_experiment(folder, arms=arms, rl=RL, stress=STRESS)
+    measure = "{instruments: [likelihood], families: [framing]}"  # nothing is sampled, so that it is quick
+    return write_experiment(folder, arms=arms, rl=RL, stress=STRESS, measure=measure)
 
 
 def later(root: Path) -> dict[tuple[str, str, int], dict[str, Any]]:

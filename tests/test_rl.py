@@ -18,7 +18,7 @@ from teachwhy.core.errors import ConfigError
 from teachwhy.core.records import Message, Record
 from teachwhy.models.weights import load_model, load_tokenizer
 from teachwhy.training import rl, rollouts
-from teachwhy.training.grpo import merged_weights
+from teachwhy.training.grpo import answer_logits, merged_weights
 from teachwhy.training.rl import check_signal, probe, train_rl
 from teachwhy.training.rl_recipe import RLRecipe, RLTrained, Signal
 from teachwhy.training.tokens import encode_prompt
@@ -234,6 +234,23 @@ def test_a_prompt_shows_its_tools_and_ends_where_the_answer_begins():
     assert "set_door" not in tokenizer.decode(encode_prompt(PROMPTS[0].messages, (), tokenizer))
 
 
+def test_answers_that_share_a_prompt_get_the_logits_and_gradients_they_would_get_alone():
+    ids = torch.tensor([[2, 2, 30, 31, 40, 41, 42], [20, 21, 22, 23, 50, 51, 2], [2, 2, 30, 31, 60, 61, 62]])
+    mask = torch.tensor([[0, 0, 1, 1, 1, 1, 1], [1] * 7, [0, 0, 1, 1, 1, 1, 1]])
+    found: list[tuple[torch.Tensor, torch.Tensor]] = []
+    for shared in (True, False):
+        model: Any = load_model(tiny_model())
+        if shared:
+            logits = answer_logits(model, ids, mask, 3)
+        else:
+            logits = model(input_ids=ids, attention_mask=mask, logits_to_keep=4, use_cache=False).logits[:, :-1]
+        logits.log_softmax(-1).gather(-1, ids[:, -3:].unsqueeze(-1)).sum().backward()
+        found.append((logits.detach(), model.model.layers[0].mlp.up_proj.weight.grad))
+    (ours, pulled), (theirs, wanted) = found
+    torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(pulled, wanted, rtol=1e-3, atol=1e-4 * float(wanted.abs().max()))
+
+
 def test_mixed_counts_prompts_whose_judged_answers_differ():
     assert rollouts.mixed_share([1.0, 0.0, 1.0, None, None, None], 2) == pytest.approx(1 / 3)
 
@@ -247,3 +264,4 @@ def test_a_recipe_that_cannot_be_carried_out_is_refused(changes: dict[str, Any])
 def test_answers_held_at_once_divide_those_of_a_step():
     assert but(prompts_a_step=3, generations=5, micro_batch=4).held_at_once() == 3
     assert but(prompts_a_step=8, generations=8, micro_batch=16).held_at_once() == 16
+    assert but(prompts_a_step=2, generations=4).held_at_once() == 8

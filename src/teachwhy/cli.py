@@ -1,4 +1,4 @@
-"""The command line: ``teachwhy run | plan | build | check | export | eval | diagnose | grade | judge | organism | list``."""
+"""The command line: measure, build, train, diagnose, judge; ``teachwhy --help`` names the commands."""
 
 from __future__ import annotations
 

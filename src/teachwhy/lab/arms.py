@@ -60,7 +60,10 @@ class Builder:
         made: dict[str, list[Built]] = {}
         for name, arm in self.experiment.arms.items():
             built = [self._part(intervention, part, store) for intervention, part in arm.parts.items()]
-            made[name] = [self._surrounded(one, arm.surround) for one in built] if arm.surround else built
+            if arm.surround:
+                budgets = [part.tokens for part in arm.parts.values()]
+                built = [self._surrounded(one, arm.surround, most) for one, most in zip(built, budgets, strict=True)]
+            made[name] = built
         for control, arm in self.experiment.controls.items():
             rows = [row for built in made[arm] for row in built.rows]
             part = Part(tokens=sum(row.tokens for row in rows))
@@ -109,10 +112,16 @@ class Builder:
         stage = store.stage(f"write-{name}", request.inputs(), work, resumable=True)
         return Built.model_validate_json((stage.folder / _BUILT).read_text(encoding="utf-8"))
 
-    def _surrounded(self, built: Built, share: float) -> Built:
-        part = Part(tokens=built.tokens, options={"share": str(share)})
-        around, _ = build(self._request("surround", part, built.rows), Path())
-        return around.model_copy(update={"dropped": built.dropped})
+    def _surrounded(self, built: Built, share: float, budget: int) -> Built:
+        """A share of the rows surrounded; what surrounds them counts, so the last rows may have to go."""
+        rows = list(built.rows)
+        while True:
+            part = Part(tokens=budget, options={"share": str(share)})
+            around, _ = build(self._request("surround", part, rows), Path())
+            if around.tokens <= budget or len(rows) == 1:
+                return around.model_copy(update={"dropped": built.dropped})
+            mean = around.tokens / len(rows)
+            del rows[max(1, len(rows) - max(1, int((around.tokens - budget) / mean))) :]
 
     def _request(self, name: str, part: Part, rows: Sequence[Example] = (), seed: int = 0) -> Request:
         order = Order(

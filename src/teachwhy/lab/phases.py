@@ -47,7 +47,11 @@ class StressPhase(Record):
 
 
 def _read_methods(given: object) -> object:
-    return {method: {} for method in cast("list[Any]", given)} if isinstance(given, list) else given
+    """``[lora, full]`` stands for both as the recipe has them."""
+    if not isinstance(given, list):
+        return given
+    nothing: dict[str, Any] = {}
+    return dict.fromkeys(cast("list[Any]", given), nothing)
 
 
 class Rl(Record):

@@ -109,8 +109,8 @@ class Trainer(GRPOTrainer):
         size = batch_size or ids.size(0)
         for rows, seen in zip(ids.split(size), mask.split(size), strict=True):
             with self.accelerator.autocast():
-                out = model(input_ids=rows, attention_mask=seen, logits_to_keep=kept + 1, use_cache=False)
-            full = (out.logits[:, :-1].float() / self.temperature).log_softmax(-1)
+                logits = answer_logits(model, rows, seen, kept)
+            full = (logits.float() / self.temperature).log_softmax(-1)
             logs.append(full.gather(-1, rows[:, -kept:].unsqueeze(-1)).squeeze(-1))
             with torch.no_grad():
                 entropies.append(-(full.exp() * full).sum(-1))
@@ -127,6 +127,20 @@ class Trainer(GRPOTrainer):
         if "sampling_per_token_logps" in inputs:
             told["sampler_gap"].append(float((inputs["sampling_per_token_logps"] - now)[mask].abs().mean()))
         return loss
+
+
+def answer_logits(model: Any, ids: torch.Tensor, mask: torch.Tensor, kept: int) -> torch.Tensor:
+    """The logits of the last ``kept`` tokens, shape (rows, kept, vocabulary); each different prompt is read once.
+
+    Several answers to one prompt share its keys and values, gradients included, which spares most of the work.
+    """
+    prompts, which = torch.cat([ids[:, :-kept], mask[:, :-kept]], dim=1).unique(dim=0, return_inverse=True)
+    asked, seen = prompts.chunk(2, dim=1)
+    head = model(input_ids=asked, attention_mask=seen, use_cache=True, logits_to_keep=1)
+    cache = head.past_key_values
+    cache.batch_select_indices(which)
+    tail = model(input_ids=ids[:, -kept:], attention_mask=mask, past_key_values=cache, use_cache=True)
+    return torch.cat([head.logits[which], tail.logits[:, :-1]], dim=1)
 
 
 def _is_peft(model: Any) -> bool:

@@ -30,8 +30,9 @@ class RLRecipe(Record):
     """Optimiser steps, each on new answers."""
     save_every: int = Field(default=5, ge=1)
     """Steps between checkpoints: weights that are kept, and a state from which an interrupted run goes on."""
-    micro_batch: int = Field(default=16, ge=1)
-    """Answers held at once, at most; gradients add up over a step."""
+    micro_batch: int = Field(default=64, ge=1)
+    """Answers held at once, at most; gradients add up over a step. Answers to one prompt that are held at once share
+    the work on it."""
     least_mixed: float = Field(default=0.1, ge=0, le=1)
     """Share of prompts whose answers must differ in reward: where all fare alike, nothing says what to change."""
     precision: Literal["bf16", "fp32"] = "bf16"
