@@ -118,7 +118,7 @@ def test_a_dose_larger_than_what_there_is_is_refused(tmp_path: Path):
 
 
 def test_surrounded_prompts_keep_their_ids_and_what_is_asked(tmp_path: Path):
-    plain, around = (read_input(phase, load_constitution("default"), ()) for phase in read(tmp_path, rl=RL).rl_phases())
+    plain, around = (read_input(phase, load_constitution("default")) for phase in read(tmp_path, rl=RL).rl_phases())
     asked = [[turn.content for turn in prompt.messages if turn.role == "user"] for prompt in plain.prompts]
     assert asked == [[turn.content for turn in prompt.messages if turn.role == "user"] for prompt in around.prompts]
     assert [prompt.id for prompt in plain.prompts] == [prompt.id for prompt in around.prompts]

@@ -101,6 +101,7 @@ class Opened:
     """A task with all that is needed to ask and to score."""
 
     name: str
+    version: str
     samples: Mapping[str, Sample]
     solver: Solver
     scorers: Sequence[Scorer]
@@ -168,6 +169,7 @@ def open_task(name: str, task: Task) -> Opened:
     setup = task.setup if isinstance(task.setup, list) else [task.setup] if task.setup is not None else []
     return Opened(
         name=name,
+        version=str(task.version),
         samples=samples,
         solver=chain(*cast("list[Solver]", setup), task.solver),
         scorers=list(task.scorer),

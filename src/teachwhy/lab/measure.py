@@ -58,7 +58,7 @@ def key_of(evals: Sequence[str], plan: Plan) -> str:
 def _key(evals: tuple[str, ...], line: str) -> str:
     plan = Plan.from_line(line)
     texts = [sorted(EVALS[name].measured_text().items()) for name in evals]
-    graders = [_grading_text(Path(package.__file__ or "").parent) for package in (evals_package, judges_package)]
+    graders = [grading_text(Path(package.__file__ or "").parent) for package in (evals_package, judges_package)]
     versions = [[str(one.version) for one in EVALS[name].tasks(plan, None)] for name in evals]
     own = [load_constitution(plan.constitution).sha256] if "constitution" in evals else []
     if own and plan.items:  # what a user wrote: the path alone would not tell that it changed
@@ -66,7 +66,7 @@ def _key(evals: tuple[str, ...], line: str) -> str:
     return content_key([evals, texts, graders, versions, plan.model_dump(mode="json"), own])
 
 
-def _grading_text(folder: Path) -> list[tuple[str, str]]:
+def grading_text(folder: Path) -> list[tuple[str, str]]:
     """Rubrics, rules and word lists: what decides a verdict and is no code."""
     files = [path for kind in ("*.md", "*.yaml") for path in folder.rglob(kind) if path.name != "README.md"]
     return sorted((str(path.relative_to(folder)), path.read_text(encoding="utf-8")) for path in files)

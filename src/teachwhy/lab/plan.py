@@ -91,7 +91,7 @@ def _print_arms(experiment: Experiment, constitution: Constitution, console: Con
 
 def _print_phases(experiment: Experiment, constitution: Constitution, console: Console) -> None:
     for phase in experiment.rl_phases():
-        prompts = read_input(phase, constitution, experiment.held_out).prompts
+        prompts = read_input(phase, constitution, experiment.measure.items).prompts
         recipe = phase.recipe
         console.print(
             f"{phase.name}, from {', '.join(phase.arms)}: {recipe.steps} steps of {recipe.prompts_a_step} x "

@@ -6,24 +6,28 @@ import json
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from teachwhy import environments, judges
 from teachwhy.constitution import Constitution
+from teachwhy.core.errors import ConfigError
 from teachwhy.core.records import Example
 from teachwhy.core.store import Stage, Store, content_key, write_atomic, write_lines
+from teachwhy.environments import Prompt, load_environment
 from teachwhy.interventions import INTERVENTIONS, Order
 from teachwhy.lab.guard import guard
 from teachwhy.lab.health.evals import all_measured_text
-from teachwhy.lab.measure import Progress
+from teachwhy.lab.measure import Progress, grading_text
 from teachwhy.lab.phases import RlPhase
 from teachwhy.lab.stages import Checkpoint, release_memory
 from teachwhy.training.rl_recipe import RLRecipe
 
-if TYPE_CHECKING:
-    from teachwhy.environments import Prompt
-
 Reward = Callable[[Sequence[str], Sequence[str], Sequence[bool]], Awaitable[list[float | None]]]
 """Ids of prompts, what was answered to each and whether it ended by itself, to what it is worth; None is void."""
+
+
+_REWARDING = [Path(package.__file__ or "").parent for package in (environments, judges)]
+"""Where the words stand that decide a reward: patterns, rubrics."""
 
 
 @dataclass(frozen=True)
@@ -34,34 +38,43 @@ class RlInput:
     reward: Reward
     proof: dict[str, Any]
     """That what surrounds prompts left every user turn as it was."""
+    versions: dict[str, str]
+    """Environment to the version of its task."""
 
 
-def read_input(phase: RlPhase, constitution: Constitution, held_out: Sequence[str]) -> RlInput:
+def read_input(phase: RlPhase, constitution: Constitution, items: str = "") -> RlInput:
     """The prompts of a phase's environments, guarded and surrounded, with their reward.
 
-    Raises ConfigError for an environment that there is not, or that holds measured text.
+    ``items`` are a user's own about a constitution, which are measured text too. Raises ConfigError for an environment
+    that there is not, or that holds measured text.
     """
-    from teachwhy.environments import load_environment
-
-    environments = [load_environment(name) for name in phase.environments]
-    by_name = {environment.name: environment.reward() for environment in environments}
-    prompts = [prompt for environment in environments for prompt in environment.prompts("train")]
-    home = {prompt.id: prompt.environment for prompt in prompts}
+    opened = [load_environment(name) for name in phase.environments]
+    rewards = {environment.name: environment.reward() for environment in opened}
+    # two environments may number their samples alike
+    home = {
+        f"{environment.name}:{prompt.id}": prompt for environment in opened for prompt in environment.prompts("train")
+    }
+    if not home:
+        raise ConfigError(f"{phase.name}: its environments hold no prompt to train on")
+    prompts = [prompt.model_copy(update={"id": name}) for name, prompt in home.items()]
 
     async def reward(ids: Sequence[str], answers: Sequence[str], finished: Sequence[bool]) -> list[float | None]:
         worth: list[float | None] = [None] * len(ids)
-        for name, own in by_name.items():
-            at = [place for place, one in enumerate(ids) if home[one] == name]
+        for name, own in rewards.items():
+            at = [place for place, one in enumerate(ids) if home[one].environment == name]
             found = await own(
-                [ids[place] for place in at], [answers[place] for place in at], [finished[place] for place in at]
+                [home[ids[place]].id for place in at],
+                [answers[place] for place in at],
+                [finished[place] for place in at],
             )
             for place, value in zip(at, found, strict=True):
                 worth[place] = value
         return worth
 
-    guard([_row(prompt) for prompt in prompts], all_measured_text(), held_out)
+    guard([_row(prompt) for prompt in prompts], all_measured_text(items), ())
     around, proof = _surround(prompts, phase.surround, constitution)
-    return RlInput(tuple(around), reward, proof)
+    versions = {environment.name: environment.opened.version for environment in opened}
+    return RlInput(tuple(around), reward, proof, versions)
 
 
 def _row(prompt: Prompt) -> Example:
@@ -111,6 +124,7 @@ def rl_stage(
     """
     inputs = {
         "prompts": content_key([prompt.to_line() for prompt in given.prompts]),
+        "rewards": content_key([given.versions, *map(grading_text, _REWARDING)]),
         "start": start.key,
         "recipe": recipe.model_dump(mode="json"),
         "seed": seed,

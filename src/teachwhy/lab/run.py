@@ -52,7 +52,9 @@ def run_experiment(path: Path, out: Path | None, console: Console, *, unfit: boo
     # the tasks are made once for what is wrong with them: an axis, a judge, a folder of questions
     samples = count_samples(experiment.evals, experiment.plan(experiment.seeds[0]))
     stages.check_start(experiment)
-    prompts = {phase.name: read_input(phase, constitution, experiment.held_out) for phase in experiment.rl_phases()}
+    prompts = {
+        phase.name: read_input(phase, constitution, experiment.measure.items) for phase in experiment.rl_phases()
+    }
     builder = Builder(experiment, constitution, counter(experiment.start.model, experiment.recipe.max_length))
     builder.check()
     # the library's rows are made at once, so that a budget that is too small is found before anything is written

@@ -175,7 +175,7 @@ class _Keep(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """After every optimiser step; a run that is killed while it saves goes on from the checkpoint before."""
-        if state.global_step in _kept(self._recipe):
+        if state.global_step in self._recipe.saved_steps():
             _save(self._trainer, self._start, self._out / "steps" / str(state.global_step) / "model")
         if self._progress is not None:
             self._progress(state.global_step, state.max_steps)
@@ -184,10 +184,6 @@ class _Keep(TrainerCallback):
         """All lines anew: a resumed run knows those from before."""
         lines = [json.dumps(line) for line in _metrics(state.log_history)]
         write_atomic(self._out / "metrics.jsonl", "".join(f"{line}\n" for line in lines))
-
-
-def _kept(recipe: RLRecipe) -> list[int]:
-    return sorted({*range(recipe.save_every, recipe.steps + 1, recipe.save_every), recipe.steps})
 
 
 def _save(trainer: Trainer, start: Path, out: Path) -> None:
@@ -300,7 +296,7 @@ def _summary(metrics: Sequence[Mapping[str, Any]], prompts: int, recipe: RLRecip
         last_reward=mean("reward", metrics[-LAST_STEPS:]),
         void=mean("void", metrics) or 0.0,
         kl=mean("kl", metrics[-LAST_STEPS:]) or 0.0,
-        saved=tuple(_kept(recipe)),
+        saved=tuple(recipe.saved_steps()),
     )
 
 

@@ -1,7 +1,8 @@
 """Answers to prompts, and what they earn: by the CPU sampler where it takes the model, by transformers elsewhere.
 
-The CPU sampler reads weights from a file, so each step writes the new ones first. Even so it is several times faster
-than transformers' ``generate`` (see ``benchmarks/rl.py``).
+The CPU sampler reads weights from a file, so each step writes the new ones first. Even so it is many times cheaper than
+transformers' ``generate``: for 8 prompts x 8 answers x 48 tokens of a 135M model, on a busy two-core machine, 14 CPU
+seconds (7 of them sampling) against 53 for the first 12 tokens alone.
 """
 
 from __future__ import annotations
