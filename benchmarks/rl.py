@@ -2,9 +2,9 @@
 
 python benchmarks/rl.py [--model smollm2-135m] [--seeds 0 1 2] [--out FOLDER]
 
-Tune the recipe on other seeds than those it is judged by (``--seeds 100 --learning-rate 1e-4``). Each held-out prompt is
-asked as often before as after; the difference is paired by prompt. Void answers (cut off, empty) are in no mean; their
-share stands beside it. On busy cores set ``OMP_NUM_THREADS=1``: threads that wait for one another burn the time.
+Tune the recipe on other seeds than those it is judged by (``--seeds 100 --learning-rate 1e-4``). Each held-out prompt
+is asked as often before as after; the difference is paired by prompt. Void answers (cut off, empty) are in no mean; the
+share of them stands beside it. On busy cores set ``OMP_NUM_THREADS=1``: threads that wait for one another burn it all.
 """
 
 from __future__ import annotations

@@ -134,7 +134,8 @@ def answer_logits(model: Any, ids: torch.Tensor, mask: torch.Tensor, kept: int) 
 
     Several answers to one prompt share its keys and values, gradients included, which spares most of the work.
     """
-    prompts, which = torch.cat([ids[:, :-kept], mask[:, :-kept]], dim=1).unique(dim=0, return_inverse=True)
+    both = torch.cat([ids[:, :-kept], mask[:, :-kept]], dim=1)
+    prompts, which = cast("tuple[torch.Tensor, torch.Tensor]", cast("Any", both).unique(dim=0, return_inverse=True))
     asked, seen = prompts.chunk(2, dim=1)
     head = model(input_ids=asked, attention_mask=seen, use_cache=True, logits_to_keep=1)
     cache = head.past_key_values
