@@ -80,6 +80,38 @@ def parse(given: bytes | Mapping[str, Any]) -> Mapping[str, Any]:
     return cast("Mapping[str, Any]", row)
 
 
+def opened(value: object) -> object:
+    """What a JSON list or object in text stands for, as columns of Parquet often hold them; anything else as it is."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
+
+
+def text_of(content: object) -> str:
+    """A content as text: a string, nothing, or a list of parts of which some are text. Raises UnreadableRowError."""
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "\n".join(_part(part) for part in cast("list[object]", content))
+    raise UnreadableRowError(f"content is a text or a list of parts, not {type(content).__name__}")
+
+
+def _part(part: object) -> str:
+    """The text of a part of a content; a part that is a picture has none."""
+    parsed = opened(part)
+    if isinstance(parsed, dict):
+        text = cast("dict[str, object]", parsed).get("text")
+        return text if isinstance(text, str) else ""
+    if isinstance(part, str):
+        return part
+    raise UnreadableRowError(f"a part of a content is a text or an object, not {type(part).__name__}")
+
+
 @contextmanager
 def open_lines(file: Path) -> Generator[IO[bytes]]:
     """A file of lines, unpacked where it is gzipped. Raises ConfigError where that cannot be done."""

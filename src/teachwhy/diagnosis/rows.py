@@ -7,13 +7,12 @@ Read are the conventions of Hugging Face (``messages``, ``prompt`` and ``complet
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from teachwhy.core.shards import UnreadableRowError
+from teachwhy.core.shards import UnreadableRowError, opened, text_of
 
 SYSTEM, USER, TOOL, TEXT, OFFERED = "system", "user", "tool", "text", "offered"
 """Parts that describe a situation. What the assistant says is none: an answer does not change what it answers."""
@@ -89,7 +88,7 @@ def read_parts(row: Mapping[str, Any]) -> Parts:
         if given is None and not any(name in row for name in COLUMNS):
             raise UnreadableRowError("no 'messages', 'conversations', 'prompt', 'instruction' or 'text' in it")
         parts.document = True
-        parts.add(TEXT, _text(given))
+        parts.add(TEXT, text_of(given))
     _read_tools(parts, row)
     if parts.empty and not parts.calls:
         raise UnreadableRowError("nothing in it")
@@ -97,17 +96,17 @@ def read_parts(row: Mapping[str, Any]) -> Parts:
 
 
 def _is_talk(value: object) -> bool:
-    opened = _opened(value)
-    return isinstance(opened, list) and bool(cast("list[object]", opened))
+    turns = opened(value)
+    return isinstance(turns, list) and bool(cast("list[object]", turns))
 
 
 def _are_turns(value: object) -> bool:
-    return all(isinstance(_opened(turn), dict) for turn in _list(value))
+    return all(isinstance(opened(turn), dict) for turn in _list(value))
 
 
 def _list(value: object) -> list[object]:
-    opened = _opened(value)
-    return cast("list[object]", opened) if isinstance(opened, list) else []
+    items = opened(value)
+    return cast("list[object]", items) if isinstance(items, list) else []
 
 
 def _read_system(parts: Parts, row: Mapping[str, Any]) -> None:
@@ -120,14 +119,16 @@ def _read_system(parts: Parts, row: Mapping[str, Any]) -> None:
 def _read_turns(parts: Parts, turns: Sequence[object]) -> None:
     run = 0
     for given in turns:
-        turn = _opened(given)
+        turn = opened(given)
         if not isinstance(turn, dict):
             raise UnreadableRowError(f"a turn is an object with a role, not {type(given).__name__}")
         turn = cast("dict[str, Any]", turn)
         role = _ROLES.get(str(turn.get("role") or turn.get("from") or turn.get("speaker") or "").lower())
         if role is None:
             raise UnreadableRowError("a turn has no 'role' or 'from' that is known")
-        content = _text(next((turn[name] for name in ("content", "value", "text") if turn.get(name) is not None), None))
+        content = text_of(
+            next((turn[name] for name in ("content", "value", "text") if turn.get(name) is not None), None)
+        )
         if role != "assistant":
             parts.add(role, content)
             parts.asked += role == USER
@@ -154,13 +155,13 @@ def _read_pair(parts: Parts, row: Mapping[str, Any]) -> None:
         if _is_talk(told) and _are_turns(told):
             _read_turns(parts, _list(told))
         elif told:
-            parts.add(USER, _text(told))
+            parts.add(USER, text_of(told))
             parts.asked = max(parts.asked, 1)
     answer = next((row[name] for name in _ANSWERED if row.get(name)), None)
     if _is_talk(answer) and _are_turns(answer):
         _read_turns(parts, _list(answer))
     else:
-        _read_answer(parts, {}, _text(answer))
+        _read_answer(parts, {}, text_of(answer))
     parts.alone = max(parts.alone, 1)
 
 
@@ -168,7 +169,7 @@ def _read_tools(parts: Parts, row: Mapping[str, Any]) -> None:
     for name in _TOOLS:
         for tool in _list(row.get(name)):
             parts.offered += 1
-            parts.add(OFFERED, " ".join(_descriptions(_opened(tool))))
+            parts.add(OFFERED, " ".join(_descriptions(opened(tool))))
     if not parts.offered:
         for text in parts.texts.get(SYSTEM, ()):
             if "<tools>" in text:
@@ -186,34 +187,3 @@ def _descriptions(tool: object) -> list[str]:
         return []
     told = cast("dict[str, Any]", function)
     return [str(told.get(name) or "").replace("_", " ") for name in ("name", "description")]
-
-
-def _text(content: object) -> str:
-    """A content as text: a string, nothing, or a list of parts of which some are text."""
-    if content is None:
-        return ""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        return "\n".join(_piece(piece) for piece in cast("list[object]", content))
-    raise UnreadableRowError(f"content is a text or a list of parts, not {type(content).__name__}")
-
-
-def _piece(piece: object) -> str:
-    """The text of a piece of a content; a picture has none."""
-    if isinstance(piece, str):
-        return piece
-    if isinstance(piece, dict):
-        text = cast("dict[str, object]", piece).get("text")
-        return text if isinstance(text, str) else ""
-    raise UnreadableRowError(f"a part of a content is a text or an object, not {type(piece).__name__}")
-
-
-def _opened(value: object) -> object:
-    """What a JSON list or object stands for; anything else as it is."""
-    if isinstance(value, str) and value[:1] in ("{", "["):
-        try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
-            return value
-    return value

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 
 from teachwhy.environments.arithmetic.task import arithmetic
-from teachwhy.environments.environment import Environment, Prompt, Reward, prompts_of
+from teachwhy.environments.environment import Environment, Prompt, Reward
 from teachwhy.environments.harmless.task import harmless
 from teachwhy.environments.loading import find_task
 from teachwhy.environments.scoring import BOTH
@@ -34,4 +34,4 @@ def load_environment(name: str) -> Environment:
     return environment
 
 
-__all__ = ["ENVIRONMENTS", "Environment", "Prompt", "Reward", "load_environment", "prompts_of"]
+__all__ = ["ENVIRONMENTS", "Environment", "Prompt", "Reward", "load_environment"]

@@ -73,11 +73,6 @@ class Environment:
         return Reward(self.opened)
 
 
-def prompts_of(environment: Environment, split: Part | None = None) -> list[Prompt]:
-    """The same as ``environment.prompts``."""
-    return environment.prompts(split)
-
-
 class Reward:
     """The task's own scorer, as a function of answers.
 

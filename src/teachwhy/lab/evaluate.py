@@ -34,13 +34,13 @@ from teachwhy.lab.progress import Bar
 from teachwhy.lab.rates import Line, lines
 from teachwhy.lab.rates_console import print_lines
 from teachwhy.lab.stages import weights_key
+from teachwhy.lab.work import measuring
 
 RATES = "rates.json"
 PLAN = "plan.json"
 """Marks a measurement as whole."""
 BEGUN = "begun.json"
 """What an unfinished measurement is of, so that only the same one goes on in its folder."""
-_SECONDS_A_SAMPLE = 0.5
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ def run_eval(asked: Asked, console: Console, *, dry_run: bool = False) -> list[L
     with Store(asked.out).lock():
         _begin(asked)
         bar = Bar(console)
-        with bar.running(samples * _SECONDS_A_SAMPLE), bar.stage(asked.model, samples * _SECONDS_A_SAMPLE) as step:
+        with bar.running(measuring(samples)), bar.stage(asked.model, measuring(samples)) as step:
             verdicts = measure(target, asked.evals, asked.plan, asked.out, step)
         found = write_rates(verdicts, asked.out, check)
         figures = _run_public(public, asked)

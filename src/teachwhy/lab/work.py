@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from teachwhy.lab.experiment import Experiment
-from teachwhy.lab.phases import RlPhase, StressPhase
-from teachwhy.training.recipe import Recipe
+if TYPE_CHECKING:  # a measurement by itself has no need of what experiments import
+    from teachwhy.lab.experiment import Experiment
+    from teachwhy.lab.phases import RlPhase, StressPhase
+    from teachwhy.training.recipe import Recipe
 
 # Of a model of 135M parameters on two cores.
 TRAINED_A_SECOND = 400.0
@@ -32,15 +34,15 @@ class Work:
 
     def measure(self) -> float:
         """One checkpoint."""
-        return self.samples / MEASURED_A_SECOND
+        return measuring(self.samples)
 
     def train(self, arm: str) -> float:
         """An arm, once."""
-        return _training(self.tokens[arm], self.experiment.recipe)
+        return training(self.tokens[arm], self.experiment.recipe)
 
     def stress(self, phase: StressPhase) -> float:
         """One dose, upon one arm."""
-        return _training(phase.tokens, phase.recipe)
+        return training(phase.tokens, phase.recipe)
 
     def rl(self, phase: RlPhase) -> float:
         """All steps, from one arm: every completion is sampled, and read twice to learn from it."""
@@ -61,5 +63,11 @@ class Work:
         return self.checkpoints() * self.measure() + len(self.experiment.seeds) * once
 
 
-def _training(tokens: int, recipe: Recipe) -> float:
+def measuring(samples: int) -> float:
+    """So many samples."""
+    return samples / MEASURED_A_SECOND
+
+
+def training(tokens: int, recipe: Recipe) -> float:
+    """Rows of so many tokens, by a recipe."""
     return tokens * recipe.epochs / TRAINED_A_SECOND * (FULL if recipe.method == "full" else 1.0)

@@ -25,12 +25,12 @@ from teachwhy.lab.diagnose.measuring import EVALS, OURS, Stage, checkpoint_of
 from teachwhy.lab.measure import VERDICTS
 from teachwhy.lab.progress import Bar
 from teachwhy.lab.stages import Checkpoint, measure_stage, train_stage
+from teachwhy.lab.work import training
 from teachwhy.organisms import STAGES
 from teachwhy.training.recipe import Recipe
 
 ALL = "all"
 DOSES = {"a quarter": 0.25, "a half": 0.5}
-_TOKENS_A_SECOND = 400.0
 _FEWEST = 2
 _ORIGINS = ("intervention", "source")
 
@@ -136,11 +136,6 @@ def recipe_of(stage: Stage) -> Recipe:
     return Recipe.model_validate(known[1].recipe) if known else Recipe()
 
 
-def work_of(variant: Variant, recipe: Recipe) -> float:
-    """Estimated seconds of its training."""
-    return variant.tokens * recipe.epochs / _TOKENS_A_SECOND
-
-
 def ablate(
     store: Store, first: Stage, variants: Sequence[Variant], recipe: Recipe, plan: Plan, bar: Bar, seconds: float
 ) -> dict[str, tuple[Verdict, ...]]:
@@ -150,7 +145,7 @@ def ablate(
     for one in variants:
         name = f"ablation-{content_key(one.name)[:6]}"
         rows = _rows(store, name, one)
-        with bar.stage(f"train {one.name}", work_of(one, recipe)) as step:
+        with bar.stage(f"train {one.name}", training(one.tokens, recipe)) as step:
             trained = train_stage(store, name, rows, start, recipe, 0, step)
         with bar.stage(f"measure {one.name}", seconds) as step:
             checkpoint = Checkpoint(folder=trained.folder / "model", key=trained.key)

@@ -30,8 +30,8 @@ from teachwhy.lab.diagnose.report import Report, SourceRead, write_report
 from teachwhy.lab.measure import count_samples, quiet
 from teachwhy.lab.needs import require
 from teachwhy.lab.progress import Bar
+from teachwhy.lab.work import measuring, training
 
-SECONDS_A_SAMPLE = 0.5
 REPORT = "report"
 _PACKAGES = ("inspect-ai", "numpy", "scipy", "torch", "transformers")
 
@@ -58,13 +58,13 @@ class Job:
     @property
     def measure_seconds(self) -> float:
         """Estimated seconds of one measurement."""
-        return self.samples[self.stages[0].name] * SECONDS_A_SAMPLE
+        return measuring(self.samples[self.stages[0].name])
 
     def seconds(self) -> float:
         """Estimated seconds of the whole."""
         recipe = ablate.recipe_of(self.stages[-1])
-        measured = sum(self.samples.values()) * SECONDS_A_SAMPLE
-        return measured + sum(ablate.work_of(one, recipe) + self.measure_seconds for one in self.variants)
+        measured = measuring(sum(self.samples.values()))
+        return measured + sum(training(one.tokens, recipe) + self.measure_seconds for one in self.variants)
 
 
 def run_diagnose(asked: Asked, console: Console) -> Report | None:
@@ -155,7 +155,7 @@ def _measure(job: Job, store: Store, bar: Bar) -> tuple[dict[str, tuple[Verdict,
     measured: dict[str, tuple[Verdict, ...]] = {}
     hashes: dict[str, str] = {}
     for stage in job.stages:
-        with bar.stage(f"measure {stage.name}", job.samples[stage.name] * SECONDS_A_SAMPLE) as step:
+        with bar.stage(f"measure {stage.name}", measuring(job.samples[stage.name])) as step:
             measured[stage.name], hashes[f"measure {stage.name}"] = measure_model(
                 store, stage, job.plans[stage.name], step
             )

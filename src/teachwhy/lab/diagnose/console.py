@@ -12,9 +12,10 @@ from rich.text import Text
 
 from teachwhy.diagnosis.hypotheses import Word
 from teachwhy.lab.diagnose import sentences
-from teachwhy.lab.diagnose.ablate import recipe_of, work_of
+from teachwhy.lab.diagnose.ablate import recipe_of
 from teachwhy.lab.diagnose.report import Report
 from teachwhy.lab.report.words import NOTHING, between, change, count, percent
+from teachwhy.lab.work import training
 
 if TYPE_CHECKING:  # the command prints by these
     from teachwhy.lab.diagnose.command import Job
@@ -34,7 +35,7 @@ def print_dry_run(job: Job, console: Console) -> None:
         console.print(Text(f"read {source.path}{where}: {count(one.rows, 'row')}, {one.unreadable} unreadable"))
     recipe = recipe_of(job.stages[-1])
     for one in job.variants:
-        minutes = work_of(one, recipe) / _MINUTE
+        minutes = training(one.tokens, recipe) / _MINUTE
         console.print(
             Text(f"train on {one.name}: {count(len(one.rows), 'row')}, {one.tokens} tokens, {minutes:.0f} minutes")
         )

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, cast
 
-from teachwhy.core.shards import UnreadableRowError
+from teachwhy.core.shards import UnreadableRowError, opened, text_of
 
 FRAME, READ, SAID, CALLED = 0, 1, 2, 3
 """System prompts and descriptions of tools; what users and tools say; what the model is taught to say, and to call.
@@ -60,7 +59,7 @@ def read_row(given: Mapping[str, Any], place: str) -> Row:
     if text is None and messages is None and prompt is None:
         raise UnreadableRowError("no 'messages', 'prompt' or 'text' in it")
     if text is not None:
-        row.add(SAID, _text(text))
+        row.add(SAID, text_of(text))
     for turn in _listed(messages, "messages"):
         _read_turn(row, turn)
     _read_side(row, prompt, READ)
@@ -73,7 +72,7 @@ def read_row(given: Mapping[str, Any], place: str) -> Row:
 
 def _read_side(row: Row, side: object, part: int) -> None:
     """A prompt or a completion: messages, or a bare text that plays ``part``."""
-    parsed = _object(side)
+    parsed = opened(side)
     if isinstance(parsed, str):
         row.add(part, parsed)
         return
@@ -82,11 +81,11 @@ def _read_side(row: Row, side: object, part: int) -> None:
 
 
 def _read_turn(row: Row, given: object) -> None:
-    turn = _object(given)
+    turn = opened(given)
     if not isinstance(turn, dict):
         raise UnreadableRowError(f"a turn is an object with 'role' and 'content', not {type(given).__name__}")
     turn = cast("dict[str, Any]", turn)
-    role, content = turn.get("role"), _text(turn.get("content"))
+    role, content = turn.get("role"), text_of(turn.get("content"))
     if not isinstance(role, str):
         raise UnreadableRowError("a turn has no 'role'")
     if role != "assistant":
@@ -105,47 +104,15 @@ def _read_turn(row: Row, given: object) -> None:
         row.add(CALLED, "\n".join(_arguments(call)))
 
 
-def _text(content: object) -> str:
-    """A content as text: a string, nothing, or a list of parts of which some are text."""
-    if content is None:
-        return ""
-    if isinstance(content, str):
-        return content
-    if isinstance(content, list):
-        return "\n".join(_part(part) for part in cast("list[object]", content))
-    raise UnreadableRowError(f"content is a text or a list of parts, not {type(content).__name__}")
-
-
-def _part(part: object) -> str:
-    """The text of a part of a content; a part that is a picture has none."""
-    parsed = _object(part)
-    if isinstance(parsed, dict):
-        text = cast("dict[str, object]", parsed).get("text")
-        return text if isinstance(text, str) else ""
-    if isinstance(part, str):
-        return part
-    raise UnreadableRowError(f"a part of a content is a text or an object, not {type(part).__name__}")
-
-
 def _listed(value: object, what: str) -> Sequence[object]:
     """A list, of which there may be none, or which stands as JSON in a column of texts."""
     if isinstance(value, str):
-        value = _object(value)
+        value = opened(value)
     if value is None:
         return ()
     if not isinstance(value, list):
         raise UnreadableRowError(f"{what!r} is no list but {type(value).__name__}")
     return cast("list[object]", value)
-
-
-def _object(value: object) -> object:
-    """What a JSON text stands for; anything else as it is."""
-    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
-    return value
 
 
 def _name(value: object) -> str | None:
@@ -159,12 +126,12 @@ def _clean(text: str) -> str:
 
 def _arguments(call: object) -> Iterator[str]:
     """The values that a call is given, at any depth; arguments may be an object or its JSON."""
-    entry = _object(call)
+    entry = opened(call)
     call = cast("dict[str, object]", entry) if isinstance(entry, dict) else {}
-    function = _object(call.get("function", call or None))
+    function = opened(call.get("function", call or None))
     if not isinstance(function, dict):
         raise UnreadableRowError("a tool call is an object with a 'function'")
-    return _values(_object(cast("dict[str, object]", function).get("arguments")))
+    return _values(opened(cast("dict[str, object]", function).get("arguments")))
 
 
 def _values(value: object) -> Iterator[str]:
@@ -183,7 +150,7 @@ def _all_values(values: Iterable[object]) -> Iterator[str]:
 
 def _descriptions(tool: object) -> Iterator[str]:
     """What is said of a tool and of its arguments."""
-    value = _object(tool)
+    value = opened(tool)
     if isinstance(value, dict):
         entry = cast("dict[str, object]", value)
         if isinstance(entry.get("description"), str):
